@@ -1,0 +1,1 @@
+"""Measure customer experience, with an interval on every number."""

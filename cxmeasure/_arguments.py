@@ -1,0 +1,41 @@
+"""One sentence for every wrong keyword: what was wrong, what was received, what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from cxmeasure.errors import ArgumentError
+
+
+def closest(word: object, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'nps'?"`` when one of `known` is near `word`, else nothing."""
+    near = get_close_matches(str(word), list(known), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def choice(value: str, known: Iterable[str], *, name: str) -> str:
+    """Return `value` if it is one of `known`.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not; the message lists the choices and suggests the nearest.
+    """
+    options = list(known)
+    if value in options:
+        return value
+    listed = ", ".join(repr(option) for option in options)
+    raise ArgumentError(f"{name}={value!r} is not known; choose one of {listed}.{closest(value, options)}")
+
+
+def share(value: float, *, name: str) -> float:
+    """Return `value` as a float strictly between 0 and 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ArgumentError(f"{name}={value!r} is out of range; give a number between 0 and 1, such as 0.95.")
+    return float(value)
+
+
+def whole(value: int, *, name: str, at_least: int) -> int:
+    """Return `value` as an int of at least `at_least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < at_least:
+        raise ArgumentError(f"{name}={value!r} is out of range; give a whole number of at least {at_least}.")
+    return value.__index__()
