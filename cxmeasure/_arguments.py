@@ -39,3 +39,15 @@ def whole(value: int, *, name: str, at_least: int) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < at_least:
         raise ArgumentError(f"{name}={value!r} is out of range; give a whole number of at least {at_least}.")
     return value.__index__()
+
+
+def names(value: Iterable[str], *, name: str) -> list[str]:
+    """Return column names as a list; refuse a bare string, a name twice, and what is not text."""
+    if isinstance(value, str):
+        raise ArgumentError(f"{name}={value!r} is one name; give a list of column names: {name}=[{value!r}].")
+    given = list(value)
+    odd = [item for item in given if not isinstance(item, str)]
+    twice = sorted({item for item in given if isinstance(item, str) and given.count(item) > 1})
+    if odd or twice:
+        raise ArgumentError(f"{name}={given!r} must be a list of different column names.")
+    return given

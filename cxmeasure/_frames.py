@@ -1,0 +1,191 @@
+"""The only door for a user's table: one check, one sentence, on every engine.
+
+A table comes in as pandas, Polars, Arrow, DuckDB, Ibis or Spark, or as a path to Parquet files, and
+leaves as a lazy narwhals frame whose columns carry the names of their roles. Nothing runs yet.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+from narwhals.stable.v2.typing import IntoFrame
+
+from cxmeasure._arguments import closest
+from cxmeasure.errors import DataError, TableError
+
+Kind = Literal["number", "text", "key", "time", "flag", "any"]
+Lazy = nw.LazyFrame[Any]
+Table = IntoFrame | str
+
+_NEEDS = {
+    "number": "numbers",
+    "text": "text",
+    "key": "whole numbers or text",
+    "time": "timestamps or dates",
+    "flag": "true or false",
+    "any": "values",
+}
+_EMBEDDED: Final = "duckdb"
+_ENGINES = "pandas, Polars, Arrow, DuckDB, Ibis or Spark table, or a path to Parquet files"
+
+
+def adopt(data: Table, roles: Mapping[str, tuple[str, Kind]], *, name: str) -> Lazy:
+    """Return `data` as a lazy frame with one column a role, missing values as null.
+
+    Parameters
+    ----------
+    data : frame or str
+        A table of any engine, or the path (a glob may be used) of Parquet files.
+    roles : mapping
+        Role to (column name, kind of values). Only these columns are handed on, under the role's name,
+        so a user's column can never shadow one that the package makes.
+    name : str
+        What a row of the table is, for messages: ``"answers"``, ``"invitations"``.
+
+    Raises
+    ------
+    TableError
+        If it is no table, a column is missing or twice there, or a type does not fit.
+    """
+    frame = _opened(data, [column for column, _ in roles.values()], name)
+    schema = frame.collect_schema()
+    _check_columns(roles, schema, name)
+    return frame.select(
+        **{role: _plain(column, schema[column], kind) for role, (column, kind) in roles.items()}
+    )
+
+
+def framed(data: Any, column: str) -> Any:
+    """Return a bare Series, list or one-dimensional array as a table with one column; a table as it is."""
+    if isinstance(data, list | tuple) or (isinstance(data, np.ndarray) and data.ndim == 1):
+        return pd.DataFrame({column: data})
+    try:
+        series = nw.from_native(data, series_only=True)
+    except TypeError:
+        return data
+    return series.alias(column).to_frame().to_native()
+
+
+def collect(frame: Lazy) -> pd.DataFrame:
+    """Run the plan in its engine and return the small result as pandas."""
+    result: pd.DataFrame = frame.collect("pandas").to_native()
+    return result
+
+
+def refuse_if_empty(n_rows: int, *, name: str) -> None:
+    """Raise a `DataError` when a table has no row."""
+    if n_rows == 0:
+        raise DataError(f"The table of {name} has no rows; give at least one.")
+
+
+def listed(values: Sequence[object], *, most: int = 5) -> str:
+    """Return the first `most` values in one readable line."""
+    head = ", ".join(repr(value) for value in list(values)[:most])
+    return head + (f" and {len(values) - most} more" if len(values) > most else "")
+
+
+def _opened(data: Table, columns: Sequence[str], name: str) -> Lazy:
+    if isinstance(data, str):
+        return _scanned(data, name)
+    try:
+        frame = nw.from_native(data)
+    except TypeError:
+        raise TableError(f"{name} must be a {_ENGINES}; received {type(data).__name__}.") from None
+    except (nw.exceptions.NarwhalsError, ValueError) as error:
+        raise TableError(_bad_header(data, name) or f"{name} cannot be read as a table: {error}") from None
+    if isinstance(frame, nw.LazyFrame):
+        return frame
+    if complaint := _bad_header(data, name):
+        raise TableError(complaint)
+    if frame.implementation.is_polars():
+        return frame.lazy()
+    wanted = [column for column in dict.fromkeys(columns) if column in frame.columns]
+    # Only what is needed is lifted; without any wanted column there is nothing to run, only to complain.
+    return _liftable(frame.select(*wanted)).lazy(_EMBEDDED) if wanted else frame.lazy()
+
+
+def _scanned(path: str, name: str) -> Lazy:
+    import duckdb
+
+    try:
+        return nw.scan_parquet(path, backend=_EMBEDDED)
+    except duckdb.Error:
+        raise TableError(f"{name}: no readable Parquet file at {path!r}; check the path.") from None
+
+
+def _bad_header(data: object, name: str) -> str:
+    header = getattr(data, "columns", None)
+    if isinstance(header, pd.MultiIndex):
+        return f"{name} has a header of {header.nlevels} levels; flatten it to one name a column."
+    if isinstance(header, pd.Index):
+        twice = list(header[header.duplicated()].unique())
+        if twice:
+            return f"{name} has more than one column named {listed(twice)}; rename all but one."
+        odd = [column for column in header if not isinstance(column, str)]
+        if odd:
+            return f"{name} has column names that are not text: {listed(odd)}; rename them."
+    return ""
+
+
+def _liftable(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
+    """Make object columns and categories plain text, which DuckDB can scan."""
+    plain = [
+        nw.col(column).cast(nw.String)
+        for column, dtype in frame.schema.items()
+        if isinstance(dtype, nw.Categorical | nw.Enum)
+    ]
+    return frame.with_columns(*plain) if plain else frame
+
+
+def _check_columns(
+    roles: Mapping[str, tuple[str, Kind]], schema: Mapping[str, nw.dtypes.DType], name: str
+) -> None:
+    names = list(schema)
+    for column, _ in roles.values():
+        if column not in names:
+            raise TableError(
+                f"{name} has no column {column!r}; it has {listed(names, most=12)}.{closest(column, names)}"
+            )
+    for column, kind in roles.values():
+        if not _fits(schema[column], kind):
+            raise TableError(
+                f"{name}: column {column!r} must hold {_NEEDS[kind]}; it holds {_called(schema[column])}."
+            )
+        zone = getattr(schema[column], "time_zone", None)
+        if kind == "time" and zone:
+            raise TableError(
+                f"{name}: column {column!r} has the time zone {zone}; engines disagree on its months. "
+                "Convert it to local time without a zone first."
+            )
+
+
+def _fits(dtype: nw.dtypes.DType, kind: Kind) -> bool:
+    is_text = isinstance(dtype, nw.String | nw.Categorical | nw.Enum)
+    fits = {
+        "number": dtype.is_numeric(),
+        "text": is_text,
+        "key": dtype.is_integer() or is_text,
+        "time": isinstance(dtype, nw.Datetime | nw.Date),
+        "flag": isinstance(dtype, nw.Boolean) or dtype.is_integer(),
+        "any": not isinstance(dtype, nw.Object | nw.Unknown),
+    }
+    return fits[kind]
+
+
+def _called(dtype: nw.dtypes.DType) -> str:
+    if isinstance(dtype, nw.String | nw.Categorical | nw.Enum):
+        return "text"
+    if isinstance(dtype, nw.Object | nw.Unknown):
+        return "values of several types"
+    return str(dtype)
+
+
+def _plain(column: str, dtype: nw.dtypes.DType, kind: Kind) -> nw.Expr:
+    value = nw.col(column)
+    if dtype.is_float():
+        value = value.fill_nan(None)
+    if isinstance(dtype, nw.Categorical | nw.Enum):
+        return value.cast(nw.String)
+    return value.cast(nw.Float64) if kind == "number" else value

@@ -1,0 +1,152 @@
+"""What functions return: `Estimates` and `Scores`. An estimate never travels alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from types import MappingProxyType
+from typing import Any, NewType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+COLUMNS = (
+    "term",
+    "n",
+    "estimate",
+    "std_error",
+    "statistic",
+    "p_value",
+    "conf_low",
+    "conf_high",
+    "unit",
+    "note",
+)
+"""The columns that every table of estimates has, in this order, after those of `by`."""
+
+_DECIMALS = {"points": 1, "share": 3, "scale points": 2}
+_SHOWN_ROWS = 40
+
+NativeFrame = NewType("NativeFrame", object)
+"""A frame of the caller's own engine: pandas, Polars, Arrow, DuckDB, Ibis or Spark."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimates:
+    """Estimates with their uncertainty, what they estimate, and what they assume.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row an estimate: the `by` columns under their own names, then `COLUMNS`, then what the
+        function names besides.
+    estimand : str
+        What number of which population this is, in one line.
+    method : str
+        Name and reference of the method.
+    assumptions : tuple of str
+        What has to hold for the interval to be right, a sentence each.
+    conf_level : float
+        Level of `conf_low` and `conf_high`, in 0–1.
+    details : mapping of str to pandas.DataFrame
+        Further tables, by name.
+    draws : ndarray of shape (draws, rows) or None
+        Joint draws of `table`'s estimates, for questions about several rows at once.
+    """
+
+    table: pd.DataFrame
+    estimand: str
+    method: str
+    assumptions: tuple[str, ...]
+    conf_level: float
+    details: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    draws: npt.NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", tidy(self.table))
+        object.__setattr__(self, "details", MappingProxyType(dict(self.details)))
+
+    def __repr__(self) -> str:
+        lines = [self.estimand, shown(self.table).to_string(index=False), f"Method: {self.method}"]
+        lines += [f"Assumes: {sentence}" for sentence in self.assumptions]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Row-level scores in the caller's engine, with an `Estimates` that sums them up."""
+
+    rows: NativeFrame
+    summary: Estimates
+
+
+def tidy(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy of `table` with all of `COLUMNS`, in order: grouping columns first, extras last."""
+    known = [column for column in table.columns if column in COLUMNS]
+    names = list(table.columns)
+    first = names.index(known[0]) if known else 0
+    before = [column for column in names[:first] if column not in COLUMNS]
+    after = [column for column in names[first:] if column not in COLUMNS]
+    filled = table.copy()
+    for column in COLUMNS:
+        if column not in filled:
+            filled[column] = "" if column in ("term", "unit", "note") else np.nan
+    ordered: pd.DataFrame = filled[[*before, *COLUMNS, *after]].reset_index(drop=True)
+    return ordered
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` as text for a display: rounded by unit, columns without content dropped.
+
+    The object keeps full precision; only what a reader sees is rounded.
+    """
+    units = table["unit"].tolist() if "unit" in table else [""] * len(table)
+    text = pd.DataFrame(index=table.index)
+    for column in table.columns:
+        values = table[column]
+        if (column in COLUMNS and values.isna().all()) or (values.dtype == object and (values == "").all()):
+            continue
+        if column in ("note", "unit", "term") and (values == "").all():
+            continue
+        text[column] = [_cell(value, column, unit) for value, unit in zip(values, units, strict=True)]
+    return text
+
+
+def as_html(result: Estimates) -> str:
+    """Return the notebook display of `result`; every text a user supplied is escaped."""
+    table = shown(result.table)
+    cut = len(table) - _SHOWN_ROWS
+    body = table.head(_SHOWN_ROWS).to_html(index=False, border=0, classes="cx-estimates")
+    caption = f"<caption>{escape(result.estimand)}</caption>"
+    body = body.replace("<thead>", f"{caption}<thead>", 1).replace("<th>", '<th scope="col">')
+    more = f"<p>… and {cut:,} more rows in <code>.table</code>.</p>" if cut > 0 else ""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in result.assumptions)
+    assumed = f"<p>It assumes:</p><ul>{items}</ul>" if items else ""
+    method = f"<p>Method: {escape(result.method)}. Intervals: {result.conf_level:.0%}.</p>"
+    return f'<div class="cx-result">{body}{more}{method}{assumed}</div>'
+
+
+def _cell(value: Any, column: str, unit: str) -> str:
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)) or value is pd.NA:
+        return "–"
+    if column == "p_value":
+        return "< .001" if value < 0.001 else f"{value:.3f}"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}" if column == "n" else str(value)
+    if isinstance(value, float | np.floating):
+        if column == "n" and float(value).is_integer():
+            return f"{value:,.0f}"
+        decimals = _DECIMALS.get(unit)
+        return f"{value:,.{decimals}f}" if decimals is not None and column in COLUMNS else f"{value:,.4g}"
+    return str(value)
+
+
+def by_columns(result: Estimates) -> Sequence[str]:
+    """Return the names of the grouping columns of `result`: those that stand before ``term``."""
+    names = list(result.table.columns)
+    return names[: names.index("term")]

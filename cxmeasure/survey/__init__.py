@@ -1,0 +1,6 @@
+"""Who answers, what they say, and what that is worth."""
+
+from cxmeasure.survey import chart
+from cxmeasure.survey.scoring import metric
+
+__all__ = ["chart", "metric"]
