@@ -27,7 +27,7 @@ def metric(result: Estimates, *, title: str | None = None, truth: float | None =
     >>> from cxmeasure import survey
     >>> chart = survey.chart.metric(survey.metric([10, 9, 8, 3, 10, 7]))
     >>> chart.description
-    'NPS 33, 95% interval -25 to 75, from 6 answers.'
+    'NPS 33, 95% interval -31 to 75, from 6 answers.'
     """
     table = result.table.dropna(subset="estimate")
     groups = by_columns(result)
