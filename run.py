@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""One command for each job; needs nothing but Python 3.11 or newer.
+
+python3 run.py book            set up, build the static site into _build/html
+python3 run.py test            set up, pass every test, strict nbval included (or: test FOLDER -k WORD)
+python3 run.py lab             set up, open JupyterLab on trainee workbooks (--fresh CHAPTER starts one over)
+python3 run.py store           set up, execute the chapters and store their outputs (or: store NOTEBOOK)
+python3 run.py data            set up, make the sample company's stored tables again
+python3 run.py check           set up, lint, format check, types
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENV = ROOT / ".venv"
+READY = ENV / ".ready"
+BIN = ENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+GIGABYTE = 10**9
+NEEDED = 3 * GIGABYTE
+
+NBVAL = [
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=120",
+    "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
+]
+BUILD = "from jupyter_book.cli.main import main; main()"
+LAB = [
+    "--ServerApp.root_dir=" + str(ROOT / "workbooks"),
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+]
+
+
+def main(job="help", *rest):
+    """Run one job; leave with its exit status."""
+    jobs = {"book": book, "test": test, "lab": lab, "store": store, "data": data, "check": check}
+    if job in ("help", "-h", "--help"):
+        print(__doc__)
+        return 0
+    if job not in jobs:
+        stop("There is no job {!r}; the jobs are {}.".format(job, ", ".join(jobs)))
+    set_up()
+    return jobs[job](*rest)
+
+
+def book(*rest):
+    if status := python("-c", BUILD, "build", ".", "-W", "--keep-going", "-q", *rest):
+        stop("The book was not built: the lines above name the page and the line.", status)
+    missing = [page for page in pages() if not page.is_file()]
+    if missing:
+        stop("The book was built without " + ", ".join(page.name for page in missing) + ".")
+    tell("The book is in _build/html: open _build/html/book/index.html in a browser.")
+    return 0
+
+
+def test(*rest):
+    chosen = [part for part in rest if not part.startswith("-")]
+    places = [] if chosen else ["cxmeasure", "tests", "book"]
+    status = python("-m", "pytest", *NBVAL, *places, *rest)
+    tell("Every test passed." if status == 0 else "Some tests failed: each is named above, with what it saw.")
+    return status
+
+
+def lab(*rest):
+    if status := python("-m", "book._site.workbooks", *rest):
+        stop("The workbooks were not made; the lines above say why.", status)
+    if "--fresh" in rest:
+        return 0
+    tell("JupyterLab opens in your browser. Press Ctrl-C here to stop it.")
+    return python("-m", "jupyterlab", *LAB)
+
+
+def store(*rest):
+    status = python("-m", "book._site.store", *rest)
+    tell(
+        "The outputs are stored: now run `run.py book`."
+        if status == 0
+        else "Nothing was stored for that chapter."
+    )
+    return status
+
+
+def data(*rest):
+    status = python("-m", "cxmeasure.lantern.store", *rest)
+    tell(
+        "The tables are in data/lantern."
+        if status == 0
+        else "The tables of data/lantern were left as they were."
+    )
+    return status
+
+
+def check(*rest):
+    jobs = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))
+    failed = [" ".join(job) for job in jobs if python("-m", *job, *rest)]
+    tell("Nothing to complain about." if not failed else "To mend: " + ", ".join(failed) + ".")
+    return len(failed)
+
+
+def set_up():
+    """Make the pinned environment, or leave it alone when it is whole and current."""
+    wanted = fingerprint()
+    if READY.is_file() and READY.read_text(encoding="utf-8") == wanted:
+        return
+    free = shutil.disk_usage(ROOT).free
+    if free < NEEDED:
+        stop(
+            f"The environment needs {NEEDED / GIGABYTE:.0f} GB of disk; {free / GIGABYTE:.1f} GB are free here."
+        )
+    tell("Setting up the environment, once; this takes about a minute and a half.")
+    start = time.monotonic()
+    try:
+        # Without the stamp, written last, nobody takes a half-made environment for a whole one.
+        READY.unlink(missing_ok=True)
+        venv.create(ENV, with_pip=True, clear=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        stop(f"The folder .venv could not be made: {error}.")
+    install("--require-hashes", "-r", "requirements.lock")
+    install("--no-deps", "--no-build-isolation", "-e", ".")
+    READY.write_text(wanted, encoding="utf-8")
+    tell(f"The environment is ready after {time.monotonic() - start:.0f} s.")
+
+
+def fingerprint():
+    """Return a hash of all that the environment is made from."""
+    parts = [(ROOT / name).read_bytes() for name in ("requirements.lock", "pyproject.toml")]
+    parts.append((sys.version + str(ROOT)).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def install(*what):
+    """Run pip, showing how far it is; stop with its own last words when it fails."""
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *what]
+    total = sum(1 for line in lock_lines() if line[:1].isalnum())
+    said = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as pip:
+        for line in pip.stdout:
+            said.append(line)
+            count = sum(1 for old in said if old.startswith("Collecting"))
+            if line.startswith("Collecting") and count % 20 == 0:
+                tell(f"  {count} of {total} packages found")
+            if line.startswith("Installing collected"):
+                tell("  installing")
+    if pip.returncode:
+        print("".join(said[-12:]), file=sys.stderr)
+        stop(
+            "The packages could not be installed: pip's last words are above. "
+            "Check the network and the disk, then run the same command again."
+        )
+
+
+def lock_lines():
+    return (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+
+
+def pages():
+    """Return the built page of every entry of the table of contents."""
+    lines = [line.strip() for line in (ROOT / "_toc.yml").read_text(encoding="utf-8").splitlines()]
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith(("- file:", "root:"))]
+    return [ROOT / "_build" / "html" / (name + ".html") for name in names]
+
+
+def python(*args):
+    """Run the environment's Python in the root; return its exit status."""
+    return subprocess.run([str(PYTHON), *map(str, args)], cwd=ROOT, env=environment(), check=False).returncode
+
+
+def environment():
+    path = str(BIN) + os.pathsep + os.environ.get("PATH", "")
+    return dict(os.environ, PATH=path, VIRTUAL_ENV=str(ENV), PYTHONHASHSEED="0", PYTHONUTF8="1")
+
+
+def tell(sentence):
+    print(sentence, flush=True)
+
+
+def stop(sentence, status=1):
+    sys.stdout.flush()
+    print("run.py: " + sentence, file=sys.stderr)
+    sys.exit(status or 1)
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):
+        stop("Python 3.11 or newer is needed; this is %d.%d." % sys.version_info[:2])
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        stop("Stopped by you. Run the same command again to go on.", 130)
