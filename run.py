@@ -54,7 +54,8 @@ def main(job="help", *rest):
 
 
 def book(*rest):
-    if status := python("-c", BUILD, "build", ".", "-W", "--keep-going", "-q", *rest):
+    status = python("-c", BUILD, "build", ".", "-W", "--keep-going", "-q", *rest)
+    if status:
         stop("The book was not built: the lines above name the page and the line.", status)
     missing = [page for page in pages() if not page.is_file()]
     if missing:
@@ -72,7 +73,8 @@ def test(*rest):
 
 
 def lab(*rest):
-    if status := python("-m", "book._site.workbooks", *rest):
+    status = python("-m", "book._site.workbooks", *rest)
+    if status:
         stop("The workbooks were not made; the lines above say why.", status)
     if "--fresh" in rest:
         return 0

@@ -129,7 +129,7 @@ def response_rates(
     return Estimates(
         table=_table(tally, groups, wanted, eligibility, conf_level),
         estimand="AAPOR outcome rates of the invitations sent, as shares",
-        method="Ratio of weighted counts; Wilson interval on the linearised variance (AAPOR Standard Definitions)",
+        method="AAPOR Standard Definitions; Wilson interval on the linearised variance of the ratio",
         assumptions=(
             "Each invitation stands on its own; several to one customer make the interval too narrow.",
             _eligibility_sentence(eligibility),
