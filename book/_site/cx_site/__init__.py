@@ -1,0 +1,25 @@
+"""The book's Sphinx extension: charts, folded code, boxes, formulas and the page around them."""
+
+from pathlib import Path
+from zlib import crc32
+
+from sphinx.application import Sphinx
+
+from cx_site import boxes, charts, formulas, pages
+
+HERE = Path(__file__).parent
+
+
+def _fingerprint() -> int:
+    # Sphinx reads every page again when this number changes: an edit here must reach stored pages.
+    return crc32(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py"))))
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """Register the parts of the site with Sphinx."""
+    app.add_html_theme("cx", str(HERE.parent / "theme"))
+    charts.setup(app)
+    formulas.setup(app)
+    boxes.setup(app)
+    pages.setup(app)
+    return {"env_version": _fingerprint(), "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,109 @@
+"""What a page's parts become: folded code, drop-downs without a script, tables that scroll in themselves."""
+
+import re
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
+
+
+class details(nodes.General, nodes.Element):  # type: ignore[misc]  # noqa: N801
+    """A native drop-down: works by keyboard, and without JavaScript."""
+
+
+class summary(nodes.General, nodes.TextElement):  # type: ignore[misc]  # noqa: N801
+    """The line of a drop-down that is always seen."""
+
+
+class scroller(nodes.General, nodes.Element):  # type: ignore[misc]  # noqa: N801
+    """A frame within which something wide scrolls, so that the page never does."""
+
+
+_TAGS: dict[type[nodes.Element], tuple[str, dict[str, str]]] = {
+    details: ("details", {}),
+    summary: ("summary", {}),
+    scroller: ("div", {"tabindex": "0", "role": "group", "CLASS": "cx-scroll"}),
+}
+
+
+def _visit(self: HTML5Translator, node: nodes.Element) -> None:
+    tag, attributes = _TAGS[type(node)]
+    extra = {"aria-label": node["label"]} if "label" in node else {}
+    self.body.append(self.starttag(node, tag, "", **attributes, **extra))
+
+
+def _depart(self: HTML5Translator, node: nodes.Element) -> None:
+    self.body.append(f"</{_TAGS[type(node)][0]}>\n")
+
+
+def _fold(node: nodes.Element, line: list[nodes.Node], body: list[nodes.Node], classes: list[str]) -> None:
+    folded = details("", summary("", "", *line), *body, classes=classes)
+    folded["ids"] = list(node.get("ids", []))
+    node.replace_self(folded)
+
+
+def fold_code(doctree: nodes.document) -> None:
+    """Put the code of every cell behind one line."""
+    for cell in list(doctree.findall(nodes.container)):
+        if "cell_input" in cell["classes"] and not isinstance(cell.parent, details):
+            inner = cell.deepcopy()
+            inner["ids"] = []
+            _fold(cell, [nodes.Text("Show the code")], [inner], ["cx-code"])
+
+
+def _unlinked(title: nodes.Element) -> list[nodes.Node]:
+    # A link within the line that opens the box would be a control within a control.
+    for link in list(title.findall(nodes.reference)):
+        link.replace_self(nodes.inline("", "", *link.children))
+    return list(title.children)
+
+
+def fold_dropdowns(doctree: nodes.document) -> None:
+    """Make boxes of class `dropdown` (solutions, asides) native drop-downs."""
+    for box in list(doctree.findall(nodes.Admonition)):
+        if not isinstance(box, nodes.Element) or "dropdown" not in box.get("classes", []):
+            continue
+        has_title = len(box) and isinstance(box[0], nodes.title)
+        line = _unlinked(box[0]) if has_title else [nodes.Text("More")]
+        classes = [name for name in box["classes"] if name != "dropdown"]
+        _fold(box, line, list(box.children[1 if has_title else 0 :]), ["cx-fold", *classes])
+
+
+def _table_html(html: str) -> str:
+    # An empty corner is not a heading; what stands in the first row or column of one is.
+    html = re.sub(r"<th>\s*</th>", "<td></td>", html)
+    html = re.sub(r"<thead>.*?</thead>", lambda m: m[0].replace("<th>", '<th scope="col">'), html, flags=re.S)
+    html = html.replace("<th>", '<th scope="row">')
+    html = re.sub(r"<table\b[^>]*?(class=\"[^\"]*\")?[^>]*>", lambda m: f"<table {m[1] or ''}>", html)
+    return re.sub(
+        r"<table\b.*?</table>",
+        lambda m: f'<div class="cx-scroll" tabindex="0" role="group" aria-label="Table">{m[0]}</div>',
+        html,
+        flags=re.S,
+    )
+
+
+def mend_tables(doctree: nodes.document) -> None:
+    """Let every table scroll within itself, with headings a screen reader can use."""
+    for raw in doctree.findall(nodes.raw):
+        text = raw.astext()
+        if raw.get("format") == "html" and "<table" in text and "cx-scroll" not in text:
+            raw.children[:] = [nodes.Text(_table_html(text))]
+    for table in list(doctree.findall(nodes.table)):
+        if not isinstance(table.parent, scroller):
+            frame = scroller("", label=table[0].astext() if isinstance(table[0], nodes.title) else "Table")
+            table.replace_self(frame)
+            frame += table
+
+
+def _resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:  # noqa: ARG001
+    fold_code(doctree)
+    fold_dropdowns(doctree)
+    mend_tables(doctree)
+
+
+def setup(app: Sphinx) -> None:
+    """Register the parts and the moment they are put in place."""
+    for node in _TAGS:
+        app.add_node(node, html=(_visit, _depart))
+    app.connect("doctree-resolved", _resolve, priority=900)

@@ -1,0 +1,262 @@
+"""A stored Vega-Lite chart becomes a figure: title as text, static pictures, numbers, live on demand.
+
+The page carries each chart as two SVG pictures, one for a screen and one for a phone, drawn while
+the book is built. The specification lies beside them; `cx.js` draws it when the reader asks.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from html import escape
+from itertools import count
+from typing import Any
+
+import vl_convert
+from cxmeasure.theme import INK, MIME
+from docutils import nodes
+from myst_nb.core import render
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+Spec = dict[str, Any]
+
+LOG = logging.getLogger(__name__)
+VL_VERSION = "6.4"
+WIDE, NARROW = 640, 316
+MOST_ROWS = 60
+
+_INKED = {"labelColor", "titleColor", "domainColor", "tickColor", "color", "subtitleColor", "fill", "stroke"}
+_TEXT_INK, _SOFT_INK = "var(--cx-ink)", "var(--cx-rule)"
+_BASE: Spec = {
+    "background": None,
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": _TEXT_INK,
+        "titleColor": _TEXT_INK,
+        "domainColor": _SOFT_INK,
+        "tickColor": _SOFT_INK,
+        "gridColor": _SOFT_INK,
+        "titleFontWeight": "normal",
+    },
+    "legend": {"labelColor": _TEXT_INK, "titleColor": _TEXT_INK, "titleFontWeight": "normal"},
+    "header": {"labelColor": _TEXT_INK, "titleColor": _TEXT_INK, "titleFontWeight": "normal"},
+    "title": {"color": _TEXT_INK, "subtitleColor": _TEXT_INK, "anchor": "start"},
+    "text": {"color": _TEXT_INK},
+    "rule": {"color": _TEXT_INK},
+    "tick": {"color": _TEXT_INK},
+}
+NARROW_CONFIG: Spec = {
+    "axis": {"labelLimit": 130, "titleLimit": 300},
+    "axisX": {"tickCount": 4},
+    "legend": {"orient": "top", "columns": 2, "labelLimit": 140, "titleLimit": 280},
+}
+
+
+def _merge(below: Any, above: Any) -> Any:
+    if isinstance(below, dict) and isinstance(above, dict):
+        return {key: _merge(below.get(key), above.get(key, below.get(key))) for key in {**below, **above}}
+    return copy.deepcopy(above)
+
+
+def _ink(value: Any, key: str = "") -> Any:
+    """Turn the theme's ink, and only it, into the page's own colours."""
+    if isinstance(value, dict):
+        return {name: _ink(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_ink(inner, key) for inner in value]
+    if isinstance(value, str) and value.lower() == INK.lower():
+        return _SOFT_INK if key in {"gridColor", "domainColor", "tickColor"} else _TEXT_INK
+    return value
+
+
+def _lines(text: Any) -> str:
+    return " ".join(map(str, text)) if isinstance(text, list) else str(text or "")
+
+
+_INNER = ("layer", "hconcat", "vconcat", "concat", "spec")
+
+
+def _parts(spec: Any) -> Iterator[Spec]:
+    """Yield a specification and all that it is composed of, outermost first."""
+    if isinstance(spec, list):
+        for part in spec:
+            yield from _parts(part)
+    elif isinstance(spec, dict):
+        yield spec
+        for key in _INNER:
+            yield from _parts(spec.get(key))
+
+
+def describe(spec: Spec) -> str:
+    """Return the description of a chart, or of the first of its layers that has one."""
+    return next((_lines(part["description"]) for part in _parts(spec) if part.get("description")), "")
+
+
+def take_title(spec: Spec) -> tuple[str, str]:
+    """Take the title out of a specification, as it is set as text above the chart.
+
+    Altair leaves the title of a layered or faceted chart in the part it was written for.
+    """
+    owners = [spec]
+    if "title" not in spec:
+        owners = [*_parts(spec.get("layer")), *_parts(spec.get("spec"))]
+    titles = [part.pop("title") for part in owners if "title" in part]
+    title = titles[0] if titles else ""
+    if isinstance(title, dict):
+        return _lines(title.get("text")), _lines(title.get("subtitle"))
+    return _lines(title), ""
+
+
+def site_spec(spec: Spec) -> Spec:
+    """Return the specification in the page's ink, without title, for the site alone."""
+    spec = _ink(copy.deepcopy(spec))
+    spec.pop("$schema", None)
+    spec["config"] = _merge(spec.get("config", {}), _BASE)
+    return spec
+
+
+def is_single(spec: Spec) -> bool:
+    """Say whether one plotting area can be fitted to any width (no concatenation, no facets)."""
+    if any(key in spec for key in ("hconcat", "vconcat", "concat", "facet", "repeat", "spec")):
+        return False
+    encodings = [spec.get("encoding", {}), *(layer.get("encoding", {}) for layer in spec.get("layer", []))]
+    if any(name in encoding for encoding in encodings for name in ("row", "column", "facet")):
+        return False
+    return not isinstance(spec.get("width"), dict)
+
+
+def fitted(spec: Spec, width: int) -> Spec:
+    """Return the specification fitted to a total width, where its form allows that."""
+    if not is_single(spec):
+        return spec
+    spec = {**spec, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
+    if width == NARROW:
+        spec["config"] = _merge(spec["config"], NARROW_CONFIG)
+    return spec
+
+
+def _draw(spec: Spec, prefix: str, name: str) -> str:
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=VL_VERSION, allowed_base_urls=[])
+    # One name for the whole picture; the marks' own roles would be read out one by one.
+    svg = re.sub(r'\s(?:aria-[a-z]+|role|xmlns:xlink)="[^"]*"', "", svg)
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    svg = re.sub(r'url\(#([^)"]+)\)', rf"url(#{prefix}-\1)", svg)
+    svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
+    svg = re.sub(r"(\d+\.\d{2})\d+", r"\1", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(name}" ', 1)
+
+
+def _rows(spec: Any) -> Iterator[list[dict[str, Any]]]:
+    if isinstance(spec, dict):
+        for name, value in spec.items():
+            if name == "datasets" and isinstance(value, dict):
+                yield from (rows for rows in value.values() if isinstance(rows, list))
+            elif name == "data" and isinstance(value, dict) and isinstance(value.get("values"), list):
+                yield value["values"]
+            elif name != "config":
+                yield from _rows(value)
+    elif isinstance(spec, list):
+        for value in spec:
+            yield from _rows(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return "" if value is None else str(value)
+
+
+def numbers(spec: Spec) -> str:
+    """Set the chart's data as tables, where they are small enough to read."""
+    tables = []
+    for rows in _rows(spec):
+        if not rows or len(rows) > MOST_ROWS or not all(isinstance(row, dict) for row in rows):
+            continue
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in columns)
+        cells = ("".join(f"<td>{escape(_shown(row.get(name)))}</td>" for name in columns) for row in rows)
+        body = "".join(f"<tr>{line}</tr>" for line in cells)
+        tables.append(
+            '<div class="cx-scroll" tabindex="0" role="group" aria-label="Numbers of the chart">'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+    if not tables:
+        return ""
+    return f'<details class="cx-numbers"><summary>Table of the numbers</summary>{"".join(tables)}</details>'
+
+
+def has_knobs(spec: Any) -> bool:
+    """Say whether a parameter of the chart is bound to an input the reader can move."""
+    parameters = (parameter for part in _parts(spec) for parameter in part.get("params", []))
+    return any("input" in _binding(parameter) for parameter in parameters)
+
+
+def _binding(parameter: Spec) -> Spec:
+    bind = parameter.get("bind")
+    return bind if isinstance(bind, dict) else {}
+
+
+def figure(spec: Spec, number: str) -> str:
+    """Set one chart as the HTML of its figure.
+
+    Parameters
+    ----------
+    spec : dict
+        The stored Vega-Lite specification.
+    number : str
+        A name for the figure that is unique on its page.
+    """
+    live = site_spec(spec)
+    title, subtitle = take_title(live)
+    name = describe(spec) or title or "Chart"
+    pictures = [("wide", WIDE)] if not is_single(live) else [("wide", WIDE), ("narrow", NARROW)]
+    drawn = "".join(
+        f'<div class="cx-picture cx-{size}">{_draw(fitted(live, width), f"{number}{size[0]}", name)}</div>'
+        for size, width in pictures
+    )
+    caption = f'<span class="cx-chart-title">{escape(title)}</span>' if title else ""
+    caption += f' <span class="cx-chart-sub">{escape(subtitle)}</span>' if subtitle else ""
+    caption = f"<figcaption>{caption}</figcaption>" if caption else ""
+    knobs = '<button type="button" class="cx-knobs cx-js">Move the sliders of this chart</button>'
+    body = json.dumps(live, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    form = " cx-fits" if is_single(live) else ""
+    return (
+        f'<figure class="cx-chart{form}" id="{number}">{caption}'
+        f'<div class="cx-stage" tabindex="0" role="group" aria-label="{escape(title or name)}">{drawn}</div>'
+        f"{knobs if has_knobs(spec) else ''}{numbers(spec)}"
+        f'<script type="application/json">{body}</script></figure>'
+    )
+
+
+class VegaLite:
+    """The renderer of chart outputs, in the form MyST-NB asks for."""
+
+    mime_priority_overrides = (("html", MIME, 1),)
+
+    @classmethod
+    def handle_mime(
+        cls, renderer: render.NbElementRenderer, data: render.MimeData, inline: bool
+    ) -> list[nodes.Node] | None:
+        """Turn a Vega-Lite output into a figure; leave every other output alone."""
+        if inline or data.mime_type != MIME:
+            return None
+        document = renderer.renderer.document
+        numbers_here = document.settings.__dict__.setdefault("cx_charts", count(1))
+        spec = data.content
+        assert isinstance(spec, dict)
+        if not describe(spec):
+            LOG.warning("a chart has no description for someone who can't see it", location=document)
+        html = figure(spec, f"chart-{next(numbers_here)}")
+        return [nodes.raw("", html, format="html", classes=["output", "cx-chart"])]
+
+
+def setup(app: Sphinx) -> None:  # noqa: ARG001
+    """Put the chart renderer first.
+
+    MyST-NB finds renderers by the entry points of an installed distribution. The package shall not
+    know Sphinx, so the book's own renderer is handed over here.
+    """
+    found = [plugin for plugin in render.load_mime_renders() if plugin is not VegaLite]
+    render.load_mime_renders = lambda: [VegaLite, *found]

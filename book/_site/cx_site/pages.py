@@ -1,0 +1,143 @@
+"""The page around the text: description, security policy, one style sheet, and nothing that is not used."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from cx_site.charts import NARROW, NARROW_CONFIG, VL_VERSION, WIDE
+
+THEME = Path(__file__).resolve().parent.parent / "theme"
+
+BOOT = (
+    "(function(d){var t;d.classList.add('js');"
+    "try{t=localStorage.getItem('cx-theme');"
+    "if(localStorage.getItem('cx-code')==='open')d.classList.add('cx-open')}catch(e){}"
+    "if(t)d.dataset.theme=t})(document.documentElement)"
+)
+"""Runs before the first paint: a page must not flash in the other theme."""
+
+_THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>', re.S)
+
+SEARCH_SCRIPTS = (
+    "documentation_options.js",
+    "doctools.js",
+    "sphinx_highlight.js",
+    "language_data.js",
+    "searchtools.js",
+)
+KEPT = {"cx.css", "cx.js", "cx-vega.js", "favicon.svg", "fonts", *SEARCH_SCRIPTS}
+
+
+def policy() -> str:
+    """Return the page's Content-Security-Policy: nothing from elsewhere, no script that is not a file."""
+    digest = base64.b64encode(hashlib.sha256(BOOT.encode()).digest()).decode()
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src 'self' 'sha256-{digest}'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+        ]
+    )
+
+
+def description(doctree: nodes.document | None, fallback: str) -> str:
+    """Return the page's first full sentences, at most 160 characters, cut at a word."""
+    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
+        if isinstance(paragraph.parent, nodes.section | nodes.document):
+            text = re.sub(r"\s+", " ", paragraph.astext()).strip()
+            if len(text) >= 40:
+                return text if len(text) <= 160 else text[:157].rsplit(" ", 1)[0] + " …"
+    return fallback
+
+
+def _stamp(name: str) -> str:
+    return hashlib.sha256((THEME / "static" / name).read_bytes()).hexdigest()[:8]
+
+
+def _page(
+    app: Sphinx,
+    pagename: str,  # noqa: ARG001
+    template: str,  # noqa: ARG001
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    body = context.get("body", "")
+    body = _THEBE.sub("", body)
+    context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+    context["cx_boot"] = BOOT
+    context["cx_policy"] = policy()
+    context["cx_description"] = description(doctree, app.config.html_title)
+    context["cx_has_code"] = 'class="cx-code' in body
+    context["cx_stamps"] = {name: _stamp(name) for name in ("cx.css", "cx.js")}
+    context["cx_search_scripts"] = SEARCH_SCRIPTS
+    source = context.get("sourcename", "")
+    context["cx_notebook"] = source if source.endswith(".ipynb") else ""
+
+
+def vega_bundle() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one classic script, with the sizes the pictures have."""
+    sizes = json.dumps({"wide": WIDE, "narrow": NARROW, "narrowConfig": NARROW_CONFIG})
+    bundle = vl_convert.javascript_bundle(vl_version=VL_VERSION)  # type: ignore[call-arg]
+    # The bundle is a module with names at its top; pages opened from a disk cannot load modules.
+    return f"(()=>{{{bundle}\nwindow.cxSizes={sizes};}})();"
+
+
+def _finish(app: Sphinx, error: Exception | None) -> None:
+    if error or app.builder.format != "html":
+        return
+    static = Path(app.outdir) / "_static"
+    bundle = vega_bundle()
+    if not (static / "cx-vega.js").exists() or (static / "cx-vega.js").read_text("utf-8") != bundle:
+        (static / "cx-vega.js").write_text(bundle, "utf-8")
+    for path in [*static.iterdir(), Path(app.outdir) / "_sphinx_design_static"]:
+        if path.name not in KEPT:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    _entrance(app)
+    _sitemap(app)
+
+
+def _entrance(app: Sphinx) -> None:
+    """Send readers from the root of the site to the front page, whose source lies in `book/`."""
+    root = app.builder.get_target_uri(app.config.root_doc)
+    if root != "index.html":
+        title = escape(app.config.html_title)
+        (Path(app.outdir) / "index.html").write_text(
+            f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+            f'<meta name="description" content="{title}">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<meta http-equiv="refresh" content="0; url={root}"></head>'
+            f'<body><main><h1>{title}</h1><p><a href="{root}">Open the book</a></p></main></body></html>',
+            "utf-8",
+        )
+
+
+def _sitemap(app: Sphinx) -> None:
+    base = app.config.html_baseurl.rstrip("/")
+    if base:
+        addresses = (f"{base}/{app.builder.get_target_uri(name)}" for name in sorted(app.env.found_docs))
+        listed = "".join(f"<url><loc>{escape(address)}</loc></url>" for address in addresses)
+        (Path(app.outdir) / "sitemap.xml").write_text(
+            '<?xml version="1.0" encoding="UTF-8"?>'
+            f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{listed}</urlset>',
+            "utf-8",
+        )
+
+
+def setup(app: Sphinx) -> None:
+    """Register the page's context and the last step of a build."""
+    app.connect("html-page-context", _page, priority=950)
+    app.connect("build-finished", _finish, priority=950)

@@ -1,0 +1,144 @@
+/* The book's only script: theme, code switch, copy buttons, and charts that come alive when asked. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const here = document.currentScript.src.replace(/cx\.js.*$/, "");
+  const keep = (key, value) => {
+    try { localStorage.setItem(key, value); } catch { /* a page opened from a disk may have no storage */ }
+  };
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+  const theme = document.getElementById("cx-theme");
+  const isDark = () => root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  const showTheme = () => theme.setAttribute("aria-pressed", String(isDark()));
+  theme.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    keep("cx-theme", root.dataset.theme);
+    showTheme();
+  });
+  showTheme();
+
+  const code = document.getElementById("cx-code-switch");
+  if (code) {
+    const open = (on) => {
+      root.classList.toggle("cx-open", on);
+      for (const fold of all("details.cx-code")) fold.open = on;
+      code.setAttribute("aria-pressed", String(on));
+    };
+    code.addEventListener("click", () => {
+      const on = !root.classList.contains("cx-open");
+      open(on);
+      keep("cx-code", on ? "open" : "closed");
+    });
+    if (root.classList.contains("cx-open")) open(true);
+  }
+
+  const copier = (label, text) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "cx-copy";
+    button.textContent = label;
+    button.addEventListener("click", async () => {
+      const content = text();
+      try {
+        await navigator.clipboard.writeText(content);
+      } catch {
+        const area = document.createElement("textarea");
+        area.value = content;
+        document.body.append(area);
+        area.select();
+        document.execCommand("copy");
+        area.remove();
+      }
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = label; }, 1500);
+    });
+    return button;
+  };
+  for (const box of all(".admonition.cx-board")) {
+    const words = all(":scope > :not(.admonition-title)", box);
+    const text = () => words.map((part) => part.innerText.trim()).join("\n\n");
+    box.append(copier("Copy the sentence", text));
+  }
+  for (const block of all("details.cx-code div.highlight")) {
+    block.append(copier("Copy", () => block.querySelector("pre").innerText));
+  }
+
+  // What scrolls must be reachable by keyboard; what does not scroll need not be a stop.
+  for (const block of all("div.highlight pre, .cx-formula")) {
+    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
+    else block.removeAttribute("tabindex");
+  }
+
+  let library;
+  const vega = () => library ??= new Promise((done, fail) => {
+    const script = document.createElement("script");
+    script.src = here + "cx-vega.js";
+    script.onload = done;
+    script.onerror = () => fail(new Error("the drawing library could not be loaded"));
+    document.head.append(script);
+  });
+  const merge = (below, above) => {
+    if (typeof below !== "object" || typeof above !== "object" || !below || !above) return above;
+    const both = { ...below };
+    for (const key of Object.keys(above)) both[key] = merge(below[key], above[key]);
+    return both;
+  };
+  const fitted = (figure, spec) => {
+    if (!figure.classList.contains("cx-fits")) return spec;
+    const stage = figure.querySelector(".cx-stage");
+    const isNarrow = stage.clientWidth < 480;
+    const { wide, narrow, narrowConfig } = window.cxSizes;
+    const out = { ...spec, width: isNarrow ? narrow : wide, autosize: { type: "fit-x", contains: "padding" } };
+    if (isNarrow) out.config = merge(spec.config, narrowConfig);
+    return out;
+  };
+  const enliven = async (figure) => {
+    if (figure.dataset.live) return;
+    figure.dataset.live = "loading";
+    const stage = figure.querySelector(".cx-stage");
+    const name = stage.querySelector("svg").getAttribute("aria-label");
+    const holder = document.createElement("div");
+    holder.className = "cx-live";
+    try {
+      const spec = JSON.parse(figure.querySelector("script").textContent);
+      await vega();
+      holder.style.visibility = "hidden";
+      holder.style.position = "absolute";
+      stage.append(holder);
+      await window.vegaEmbed(holder, fitted(figure, spec), {
+        renderer: "svg", actions: false, ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true },
+      });
+      const drawn = holder.querySelector("svg");
+      for (const part of all("[role], [aria-label], [aria-roledescription]", drawn)) {
+        for (const word of ["role", "aria-label", "aria-roledescription"]) part.removeAttribute(word);
+      }
+      drawn.setAttribute("role", "img");
+      drawn.removeAttribute("aria-roledescription");
+      drawn.setAttribute("aria-label", name);
+      for (const still of all(".cx-picture", stage)) still.remove();
+      holder.removeAttribute("style");
+      figure.dataset.live = "yes";
+      figure.querySelector(".cx-knobs")?.remove();
+    } catch (error) {
+      // The picture stays; a chart that cannot come alive is still a chart.
+      holder.remove();
+      figure.dataset.live = "no";
+      console.error("A chart could not be drawn:", error);
+    }
+  };
+  for (const figure of all("figure.cx-chart")) {
+    const stage = figure.querySelector(".cx-stage");
+    let wait;
+    stage.addEventListener("pointerenter", () => { wait = setTimeout(enliven, 250, figure); });
+    stage.addEventListener("pointerleave", () => clearTimeout(wait));
+    stage.addEventListener("pointerdown", () => enliven(figure));
+    stage.addEventListener("focus", () => enliven(figure));
+    figure.querySelector(".cx-knobs")?.addEventListener("click", async () => {
+      await enliven(figure);
+      stage.querySelector("input, select")?.focus();
+    });
+  }
+})();
