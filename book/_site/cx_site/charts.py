@@ -13,11 +13,12 @@ from itertools import count
 from typing import Any
 
 import vl_convert
-from cxmeasure.theme import INK, MIME
 from docutils import nodes
 from myst_nb.core import render
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from cxmeasure.theme import INK, MIME
 
 Spec = dict[str, Any]
 
@@ -145,7 +146,7 @@ def _draw(spec: Spec, prefix: str, name: str) -> str:
     svg = re.sub(r'url\(#([^)"]+)\)', rf"url(#{prefix}-\1)", svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
     svg = re.sub(r"(\d+\.\d{2})\d+", r"\1", svg)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(name}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
 
 
 def _rows(spec: Any) -> Iterator[list[dict[str, Any]]]:
