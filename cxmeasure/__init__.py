@@ -1,1 +1,12 @@
-"""Measure customer experience, with an interval on every number."""
+"""Measure customer experience, with an interval on every number.
+
+Three wings: `lifecycle` (where each customer stands), `touchpoints` (which moments count), `survey`
+(who answers, and what that is worth). `lantern` is the sample company whose truth is known.
+"""
+
+from cxmeasure import lifecycle, survey, theme, touchpoints
+from cxmeasure.exercises import check
+from cxmeasure.results import Estimates, Scores
+
+__all__ = ["Estimates", "Scores", "check", "lifecycle", "survey", "theme", "touchpoints"]
+__version__ = "0.1.0"
