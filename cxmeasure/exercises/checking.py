@@ -101,7 +101,11 @@ def _judge(exercise: Exercise, answer: Any) -> tuple[bool, str]:
         return True, "That is what the table gives."
     for message, mistake in exercise.mistakes.items():
         known = _numbers(mistake())
-        if known is not None and known.size == given.size and np.all(np.abs(given - known) <= exercise.tolerance):
+        if (
+            known is not None
+            and known.size == given.size
+            and np.all(np.abs(given - known) <= exercise.tolerance)
+        ):
             return False, message
     return False, _kind_of_wrong(given, wanted, exercise.tolerance)
 

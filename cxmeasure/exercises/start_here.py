@@ -6,7 +6,16 @@ from cxmeasure import survey
 from cxmeasure.exercises.checking import Exercise
 from cxmeasure.exercises.published import residents, table
 
-PAGES_OF_AN_HOUR = ("start-here", "three-questions", "glossary")
+SIZES = (20, 100, 500, 2500)
+
+
+def _smallest_above_zero() -> int:
+    scores = pd.concat(
+        pd.DataFrame({"survey": n, "ltr": [10] * (n // 2) + [8] * (3 * n // 10) + [3] * (n // 5)})
+        for n in SIZES
+    )
+    rows = survey.metric(scores, by=["survey"]).table
+    return int(rows.loc[rows["conf_low"] > 0, "n"].min())
 
 
 def _ends(people: pd.DataFrame, method: str = "score") -> list[float]:
@@ -21,20 +30,29 @@ def _low() -> pd.DataFrame:
 
 EXERCISES = {
     "1": Exercise(
-        answer=lambda: len(PAGES_OF_AN_HOUR),
+        answer=_smallest_above_zero,
         tolerance=0,
-        mistakes={"That is the way of the trainee; a manager has an hour.": lambda: 2},
+        mistakes={
+            "Its interval still reaches below zero.": lambda: min(SIZES),
+            "It is above zero, but a smaller survey is so too.": lambda: max(SIZES),
+        },
     ),
     "2": Exercise(
         answer=lambda: table("copenhagen")["residents"].sum(),
         tolerance=0,
-        mistakes={"Those are the cells of the cross-table, not the people in them.": lambda: len(table("copenhagen"))},
+        mistakes={
+            "Those are the cells of the cross-table, not the people in them.": lambda: len(
+                table("copenhagen")
+            )
+        },
     ),
     "3": Exercise(
         answer=lambda: _ends(_low()),
         tolerance=0.0015,
         mistakes={
-            "That interval is about all residents; take only those with low influence.": lambda: _ends(residents()),
+            "That interval is about all residents; take only those with low influence.": lambda: _ends(
+                residents()
+            ),
             "That is the Wald interval; the score interval is asked for.": lambda: _ends(_low(), "wald"),
         },
     ),
