@@ -26,6 +26,9 @@ BRANCH_SIZE: Final = TEAMS * TEAM_SIZE
 TEAM: Final = np.repeat(np.arange(TEAMS), TEAM_SIZE)
 
 
+# Equation 17: arms, ties and seeds
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Who is treated when: `arm` (24), `ownership_start` (24, month), `crisis` (24 months by 24)."""
@@ -88,6 +91,9 @@ def choose_seeds(ties: Bools, arm: NDArray[np.str_], n_seeds: int, rng: np.rando
     return np.asarray(rank < n_seeds)
 
 
+# Equation 17: thresholds, adoption and reversion, month by month
+
+
 def spread_adoption(
     parameters: Mapping[str, float],
     ties: Bools,
@@ -148,6 +154,9 @@ def _reversion(parameters: Mapping[str, float], share: Floats, threshold: Floats
     base = float(logit(parameters["revert_probability"]))
     without = np.log(parameters["revert_odds_without_support"])
     return np.where(share < threshold / 2, expit(base + without * ~supported), 0.0)
+
+
+# Equation 17: what adoption is good for
 
 
 def adoption_gain(adoption_share: Floats, parameters: Mapping[str, float]) -> Floats:

@@ -16,6 +16,9 @@ from cxmeasure.lantern.catalogue import N_WEEKS, read_parameters
 Floats = NDArray[np.float64]
 
 
+# Equation 16: D, the trouble of departments by week
+
+
 def simulate_defects(
     parameters: Mapping[str, float], rng: np.random.Generator
 ) -> tuple[pd.DataFrame, Floats]:
@@ -60,6 +63,9 @@ def _defects_expected(parameters: Mapping[str, float], rng: np.random.Generator)
         level[:, week] = persistence * level[:, week - 1] + np.sqrt(1 - persistence**2) * level[:, week]
     weekly = read_parameters("departments")["defects_per_week"].to_numpy(dtype=float)
     return np.asarray(weekly[:, None] * np.exp(volatility * level - volatility**2 / 2))
+
+
+# Equation 16: B and its lags, then the sum over departments
 
 
 def ripple_matrix(parameters: Mapping[str, float]) -> tuple[Floats, NDArray[np.int64]]:
