@@ -18,6 +18,10 @@ def _smallest_above_zero() -> int:
     return int(rows.loc[rows["conf_low"] > 0, "n"].min())
 
 
+def _people() -> int:
+    return int(table("copenhagen")["residents"].sum())
+
+
 def _ends(people: pd.DataFrame, method: str = "score") -> list[float]:
     result = survey.metric(people, score_column="score", metric="top_box", threshold=3, method=method)
     return list(result.table[["conf_low", "conf_high"]].iloc[0])
@@ -38,7 +42,7 @@ EXERCISES = {
         },
     ),
     "2": Exercise(
-        answer=lambda: table("copenhagen")["residents"].sum(),
+        answer=_people,
         tolerance=0,
         mistakes={
             "Those are the cells of the cross-table, not the people in them.": lambda: len(
