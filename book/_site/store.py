@@ -38,7 +38,7 @@ _VOLATILE = {
     r"\bat 0x[0-9a-fA-F]{6,}": "prints the address of an object in memory",
     r"ipykernel_\d+": "shows a warning or an error with a path of this machine",
     r'id=\\*"T_[0-9a-f]{5}': "shows a styled table with a random name; give it one with `.set_uuid(...)`",
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4}": "prints today's date; show coefficients, not `summary()`",
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4}": "prints today's date; show coefficients instead",
 }
 
 

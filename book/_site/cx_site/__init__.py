@@ -11,8 +11,9 @@ HERE = Path(__file__).parent
 
 
 def _fingerprint() -> int:
-    # Sphinx reads every page again when this number changes: an edit here must reach stored pages.
-    return crc32(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py"))))
+    # Sphinx reads every page again when this number changes: an edit here must reach every page.
+    sources = [*HERE.glob("*.py"), *(HERE.parent / "theme").rglob("*.*")]
+    return crc32(b"".join(path.read_bytes() for path in sorted(sources)))
 
 
 def setup(app: Sphinx) -> dict[str, object]:

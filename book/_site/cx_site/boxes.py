@@ -74,7 +74,7 @@ def _table_html(html: str) -> str:
     html = re.sub(r"<th>\s*</th>", "<td></td>", html)
     html = re.sub(r"<thead>.*?</thead>", lambda m: m[0].replace("<th>", '<th scope="col">'), html, flags=re.S)
     html = html.replace("<th>", '<th scope="row">')
-    html = re.sub(r"<table\b[^>]*?(class=\"[^\"]*\")?[^>]*>", lambda m: f"<table {m[1] or ''}>", html)
+    html = re.sub(r'<table border="\d+"', "<table", html)
     return re.sub(
         r"<table\b.*?</table>",
         lambda m: f'<div class="cx-scroll" tabindex="0" role="group" aria-label="Table">{m[0]}</div>',

@@ -110,6 +110,7 @@
       stage.append(holder);
       await window.vegaEmbed(holder, fitted(figure, spec), {
         renderer: "svg", actions: false, ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true },
+        logLevel: 1,
       });
       const drawn = holder.querySelector("svg");
       for (const part of all("[role], [aria-label], [aria-roledescription]", drawn)) {
