@@ -17,6 +17,7 @@ import sys
 import time
 import venv
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 ENV = ROOT / ".venv"
@@ -41,7 +42,7 @@ LAB = [
 ]
 
 
-def main(job="help", *rest):
+def main(job: str = "help", *rest: str) -> int:
     """Run one job; leave with its exit status."""
     jobs = {"book": book, "test": test, "lab": lab, "store": store, "data": data, "check": check}
     if job in ("help", "-h", "--help"):
@@ -53,7 +54,7 @@ def main(job="help", *rest):
     return jobs[job](*rest)
 
 
-def book(*rest):
+def book(*rest: str) -> int:
     status = python("-c", BUILD, "build", ".", "-W", "--keep-going", "-q", *rest)
     if status:
         stop("The book was not built: the lines above name the page and the line.", status)
@@ -64,7 +65,7 @@ def book(*rest):
     return 0
 
 
-def test(*rest):
+def test(*rest: str) -> int:
     chosen = [part for part in rest if not part.startswith("-")]
     places = [] if chosen else ["cxmeasure", "tests", "book"]
     status = python("-m", "pytest", *NBVAL, *places, *rest)
@@ -72,8 +73,8 @@ def test(*rest):
     return status
 
 
-def lab(*rest):
-    status = python("-m", "book._site.workbooks", *rest)
+def lab(*rest: str) -> int:
+    status = python("book/_site/workbooks.py", *rest)
     if status:
         stop("The workbooks were not made; the lines above say why.", status)
     if "--fresh" in rest:
@@ -82,8 +83,8 @@ def lab(*rest):
     return python("-m", "jupyterlab", *LAB)
 
 
-def store(*rest):
-    status = python("-m", "book._site.store", *rest)
+def store(*rest: str) -> int:
+    status = python("book/_site/store.py", *rest)
     tell(
         "The outputs are stored: now run `run.py book`."
         if status == 0
@@ -92,7 +93,7 @@ def store(*rest):
     return status
 
 
-def data(*rest):
+def data(*rest: str) -> int:
     status = python("-m", "cxmeasure.lantern.store", *rest)
     tell(
         "The tables are in data/lantern."
@@ -102,14 +103,14 @@ def data(*rest):
     return status
 
 
-def check(*rest):
+def check(*rest: str) -> int:
     jobs = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))
     failed = [" ".join(job) for job in jobs if python("-m", *job, *rest)]
     tell("Nothing to complain about." if not failed else "To mend: " + ", ".join(failed) + ".")
     return len(failed)
 
 
-def set_up():
+def set_up() -> None:
     """Make the pinned environment, or leave it alone when it is whole and current."""
     wanted = fingerprint()
     if READY.is_file() and READY.read_text(encoding="utf-8") == wanted:
@@ -117,7 +118,7 @@ def set_up():
     free = shutil.disk_usage(ROOT).free
     if free < NEEDED:
         stop(
-            f"The environment needs {NEEDED / GIGABYTE:.0f} GB of disk; {free / GIGABYTE:.1f} GB are free here."
+            f"The environment needs {NEEDED / GIGABYTE:.0f} GB of disk; here {free / GIGABYTE:.1f} are free."
         )
     tell("Setting up the environment, once; this takes about a minute and a half.")
     start = time.monotonic()
@@ -133,14 +134,14 @@ def set_up():
     tell(f"The environment is ready after {time.monotonic() - start:.0f} s.")
 
 
-def fingerprint():
+def fingerprint() -> str:
     """Return a hash of all that the environment is made from."""
     parts = [(ROOT / name).read_bytes() for name in ("requirements.lock", "pyproject.toml")]
     parts.append((sys.version + str(ROOT)).encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def install(*what):
+def install(*what: str) -> None:
     """Run pip, showing how far it is; stop with its own last words when it fails."""
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *what]
     total = sum(1 for line in lock_lines() if line[:1].isalnum())
@@ -148,7 +149,7 @@ def install(*what):
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as pip:
-        for line in pip.stdout:
+        for line in pip.stdout or ():
             said.append(line)
             count = sum(1 for old in said if old.startswith("Collecting"))
             if line.startswith("Collecting") and count % 20 == 0:
@@ -163,32 +164,32 @@ def install(*what):
         )
 
 
-def lock_lines():
+def lock_lines() -> list[str]:
     return (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
 
 
-def pages():
+def pages() -> list[Path]:
     """Return the built page of every entry of the table of contents."""
     lines = [line.strip() for line in (ROOT / "_toc.yml").read_text(encoding="utf-8").splitlines()]
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith(("- file:", "root:"))]
     return [ROOT / "_build" / "html" / (name + ".html") for name in names]
 
 
-def python(*args):
+def python(*args: str) -> int:
     """Run the environment's Python in the root; return its exit status."""
-    return subprocess.run([str(PYTHON), *map(str, args)], cwd=ROOT, env=environment(), check=False).returncode
+    return subprocess.run([str(PYTHON), *args], cwd=ROOT, env=environment(), check=False).returncode
 
 
-def environment():
+def environment() -> dict[str, str]:
     path = str(BIN) + os.pathsep + os.environ.get("PATH", "")
     return dict(os.environ, PATH=path, VIRTUAL_ENV=str(ENV), PYTHONHASHSEED="0", PYTHONUTF8="1")
 
 
-def tell(sentence):
+def tell(sentence: str) -> None:
     print(sentence, flush=True)
 
 
-def stop(sentence, status=1):
+def stop(sentence: str, status: int = 1) -> NoReturn:
     sys.stdout.flush()
     print("run.py: " + sentence, file=sys.stderr)
     sys.exit(status or 1)

@@ -34,7 +34,7 @@ def metric(result: Estimates, *, title: str | None = None, truth: float | None =
     name, unit = _NAMES[table["term"].iloc[0]], table["unit"].iloc[0]
     decimals = {"points": 0, "share": 2, "scale points": 1}[unit]
     label = _charts.labels(table, groups) if groups else table["term"].map(_NAMES)
-    rows = table.assign(label=label).sort_values("estimate", ascending=False)
+    rows = table.assign(label=label).sort_values("estimate", ascending=False, kind="stable")
     said = _charts.spoken(rows.head(8), decimals=decimals, conf_level=result.conf_level, of="answers")
     return _charts.forest(
         rows,
