@@ -73,8 +73,8 @@ def draw_ties(parameters: Mapping[str, float], n_branches: int, rng: np.random.G
 def choose_seeds(ties: Bools, arm: NDArray[np.str_], n_seeds: int, rng: np.random.Generator) -> Bools:
     """Choose each branch's seeds by its arm; chance decides between equals.
 
-    Hubs have the most ties, brokers the most ties out of their team, a cluster is one team, managers are
-    the four team leads with one person more.
+    Hubs have the most ties, brokers the most ties out of their team, a cluster is one team, managers
+    are the four team leads.
     """
     shape = ties.shape[:2]
     luck = rng.random(shape)
@@ -130,7 +130,9 @@ def spread_adoption(
     for month in range(ADOPTION_MONTHS):
         share = (ties @ now[..., None].astype(float))[..., 0] / neighbours
         luck, change = rng.random(shape), rng.random((shape[0], TEAMS))
-        leaves = _reversion(parameters, share, threshold, supported[:, TEAM])
+        log_odds = np.log(parameters["revert_odds_without_support"]) * ~supported[:, TEAM]
+        log_odds = log_odds + np.log(parameters["revert_odds_of_seeds"]) * seed
+        leaves = _reversion(parameters, share, threshold, log_odds)
         joins = np.where(
             share >= threshold, parameters["adopt_probability"], _spontaneous(parameters, crisis[month])
         )
@@ -150,10 +152,9 @@ def _spontaneous(parameters: Mapping[str, float], crisis: Bools) -> Floats:
     return np.where(crisis, crisis_rate, everyday)[:, None]
 
 
-def _reversion(parameters: Mapping[str, float], share: Floats, threshold: Floats, supported: Bools) -> Floats:
+def _reversion(parameters: Mapping[str, float], share: Floats, threshold: Floats, log_odds: Floats) -> Floats:
     base = float(logit(parameters["revert_probability"]))
-    without = np.log(parameters["revert_odds_without_support"])
-    return np.where(share < threshold / 2, expit(base + without * ~supported), 0.0)
+    return np.where(share < threshold / 2, expit(base + log_odds), 0.0)
 
 
 # Equation 17: what adoption is good for
