@@ -26,6 +26,7 @@ def forest(
     reference: float | None = None,
     domain: tuple[float, float] | None = None,
     decimals: int = 1,
+    rows_title: str = "",
 ) -> alt.LayerChart:
     """Draw one interval a row.
 
@@ -43,12 +44,17 @@ def forest(
         Ends of the axis; by default what the intervals need.
     decimals : int
         Decimals of the numbers written beside the points.
+    rows_title : str
+        What the rows are, written above their labels: the grouping columns.
     """
     drawn = rows.head(MOST_ROWS)[["label", "estimate", "conf_low", "conf_high"]].reset_index(drop=True)
     drawn = drawn.assign(text=[f"{value:,.{decimals}f}" for value in drawn["estimate"]])
     order = drawn["label"].tolist()
     scale = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False, nice=True, padding=8)
-    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=200, ticks=False, domain=False))
+    above = alt.Axis(
+        labelLimit=200, ticks=False, domain=False, titleAngle=0, titleAlign="right", titleY=-8, titleX=-4
+    )
+    y = alt.Y("label:N", sort=order, title=rows_title or None, axis=above)
     tips = [
         alt.Tooltip("label:N", title=" "),
         alt.Tooltip("estimate:Q", title="estimate", format=f",.{decimals}f"),
@@ -56,7 +62,7 @@ def forest(
         alt.Tooltip("conf_high:Q", title="to", format=f",.{decimals}f"),
     ]
     base = alt.Chart(drawn).encode(y=y, tooltip=tips)
-    x_axis = alt.X("conf_low:Q", title=axis, scale=scale)
+    x_axis = alt.X("conf_low:Q", title=axis, scale=scale, axis=alt.Axis(tickCount=6))
     bars = base.mark_rule(color=theme.ESTIMATE, strokeWidth=3, opacity=0.55).encode(
         x=x_axis, x2="conf_high:Q"
     )

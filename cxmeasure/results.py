@@ -67,7 +67,7 @@ class Estimates:
         object.__setattr__(self, "details", MappingProxyType(dict(self.details)))
 
     def __repr__(self) -> str:
-        lines = [self.estimand, shown(self.table).to_string(index=False), f"Method: {self.method}"]
+        lines = [caption(self), shown(self.table).to_string(index=False), f"Method: {self.method}"]
         lines += [f"Assumes: {sentence}" for sentence in self.assumptions]
         return "\n".join(lines)
 
@@ -99,20 +99,38 @@ def tidy(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `table` as text for a display: rounded by unit, columns without content dropped.
+    """Return `table` as text for a display: rounded by unit, without columns that say nothing new.
 
-    The object keeps full precision; only what a reader sees is rounded.
+    Dropped are columns without content, the unit when it is the same throughout (the caption says it),
+    ``n_missing`` when nothing is missing, and ``n_effective`` when it equals `n`. The object keeps all
+    of them, in full precision; only what a reader sees is rounded.
     """
-    units = table["unit"].tolist() if "unit" in table else [""] * len(table)
+    units = table["unit"].tolist()
     text = pd.DataFrame(index=table.index)
     for column in table.columns:
-        values = table[column]
-        if (column in COLUMNS and values.isna().all()) or (values.dtype == object and (values == "").all()):
-            continue
-        if column in ("note", "unit", "term") and (values == "").all():
-            continue
-        text[column] = [_cell(value, column, unit) for value, unit in zip(values, units, strict=True)]
+        if not _says_nothing(table, column):
+            text[column] = [
+                _cell(value, column, unit) for value, unit in zip(table[column], units, strict=True)
+            ]
     return text
+
+
+def caption(result: Estimates) -> str:
+    """Return the estimand with its unit, when there is one unit and the estimand does not say it."""
+    units = set(result.table["unit"]) - {""}
+    unit = units.pop() if len(units) == 1 else ""
+    return result.estimand if not unit or unit in result.estimand else f"{result.estimand} (unit: {unit})"
+
+
+def _says_nothing(table: pd.DataFrame, column: str) -> bool:
+    values = table[column]
+    if values.empty or values.isna().all() or (values.astype(object) == "").all():
+        return True
+    if column == "unit":
+        return bool((values == values.iloc[0]).all())
+    if column == "n_missing":
+        return bool((values == 0).all())
+    return column == "n_effective" and bool(np.allclose(values, table["n"].astype(float), equal_nan=True))
 
 
 def as_html(result: Estimates) -> str:
@@ -120,8 +138,8 @@ def as_html(result: Estimates) -> str:
     table = shown(result.table)
     cut = len(table) - _SHOWN_ROWS
     body = table.head(_SHOWN_ROWS).to_html(index=False, border=0, classes="cx-estimates")
-    caption = f"<caption>{escape(result.estimand)}</caption>"
-    body = body.replace("<thead>", f"{caption}<thead>", 1).replace("<th>", '<th scope="col">')
+    head = f"<caption>{escape(caption(result))}</caption>"
+    body = body.replace("<thead>", f"{head}<thead>", 1).replace("<th>", '<th scope="col">')
     more = f"<p>… and {cut:,} more rows in <code>.table</code>.</p>" if cut > 0 else ""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in result.assumptions)
     assumed = f"<p>It assumes:</p><ul>{items}</ul>" if items else ""

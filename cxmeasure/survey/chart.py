@@ -44,6 +44,7 @@ def metric(result: Estimates, *, title: str | None = None, truth: float | None =
         description=(f"{name} by {', '.join(groups)}: " if groups else "") + said,
         truth=truth,
         decimals=decimals,
+        rows_title=", ".join(groups),
     )
 
 
