@@ -131,7 +131,7 @@ def _averaged(r2: Floats) -> tuple[Floats, Floats]:
     in_subset = np.bitwise_count(np.arange(len(r2), dtype=np.uint32))
     # A subset of s others stands before the driver in 1/(p · C(p − 1, s)) of all orders.
     before = np.array([1 / (n_groups * comb(n_groups - 1, s)) for s in range(n_groups)] + [0.0])
-    base = before[in_subset] @ r2
+    base = np.einsum("s,sm->m", before[in_subset], r2)
     gain = before.copy()
     gain[1:] += before[:-1]
     r2 *= gain[in_subset][:, None]

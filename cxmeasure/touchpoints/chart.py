@@ -47,7 +47,7 @@ def importance(result: Estimates, *, title: str | None = None) -> alt.LayerChart
         axis="share of the outcome's variance, 0 to 1",
         description=_description(rows, result, has_intervals=has_intervals),
         domain=(0.0, min(1.0, 1.08 * edge) or 1.0),
-        decimals=2,
+        decimals=2 if edge >= 0.1 else 3,
     )
 
 
