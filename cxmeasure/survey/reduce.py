@@ -12,6 +12,8 @@ from cxmeasure._frames import Kind, adopt, collect, listed, refuse_if_empty
 from cxmeasure.errors import ArgumentError, DataError
 
 _HUGE = 1.7976931348623157e308
+_LARGEST_WEIGHT = 1e100
+"""Beyond it (or below its inverse) the square of a weight leaves the range of a float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,18 @@ class Coding:
     minus_to: float | None = None
     is_whole: bool = False
 
-    def value(self) -> nw.Expr:
-        """Return the value of an answer, on the role ``score``."""
+    def value(self, centre: float) -> nw.Expr:
+        """Return the value of an answer, on the role ``score``; a score itself less `centre`."""
         score = nw.col("score")
         if self.plus_from is None:
-            return score
+            return score - nw.lit(centre)
         plus = (score >= self.plus_from).cast(nw.Float64)
         return plus if self.minus_to is None else plus - (score <= self.minus_to).cast(nw.Float64)
+
+
+def group_keys(by: Sequence[str]) -> list[str]:
+    """Return the names under which the columns of `by` travel until the result is made."""
+    return [f"by_{i}" for i in range(len(by))]
 
 
 def tally_answers(
@@ -38,8 +45,9 @@ def tally_answers(
 ) -> pd.DataFrame:
     """Return one row a group: n, n_missing, and the weighted sums of the value, its square and w².
 
-    The columns ``w w2 wf wff w2f w2ff`` are Σw, Σw², Σwf, Σwf², Σw²f, Σw²f² with f the coded value: all
-    that a mean, a share or a net share and their linearised variances need.
+    The groups stand in `group_keys`. The columns ``w w2 wf wff w2f w2ff`` are Σw, Σw², Σwf, Σwf², Σw²f,
+    Σw²f² with f the coded value less ``centre``: all that a mean, a share or a net share and their
+    linearised variances need.
 
     Raises
     ------
@@ -48,15 +56,16 @@ def tally_answers(
         missing, or zero for all.
     """
     roles: dict[str, tuple[str, Kind]] = {"score": (score_column, "number")}
-    roles |= {f"by_{i}": (column, "any") for i, column in enumerate(by)}
+    keys = group_keys(by)
+    roles |= {key: (column, "any") for key, column in zip(keys, by, strict=True)}
     if weight_column is not None:
         roles["weight"] = (weight_column, "number")
     frame = adopt(answers, roles, name="answers")
     if weight_column is None:
         frame = frame.with_columns(weight=nw.lit(1.0))
-    keys = [f"by_{i}" for i in range(len(by))]
+    centre = _centre(frame, coding)
     # Flag columns first: an expression with a condition inside agg() is ignored on some engines.
-    flagged = _flagged(frame, coding)
+    flagged = _flagged(frame, coding, centre)
     sums = [nw.col(name).sum() for name in _SUMS]
     extremes = [nw.col("score").min().alias("lowest"), nw.col("score").max().alias("highest")]
     tally = collect(
@@ -64,10 +73,21 @@ def tally_answers(
     )
     _refuse_bad(tally, coding, score_column, weight_column)
     tally = tally.sort_values(keys, kind="stable", ignore_index=True) if keys else tally
-    tally = tally.rename(columns=dict(zip(keys, by, strict=True)))
     counts = ["n", "n_missing"]
     tally[counts] = tally[counts].astype("int64")
-    return tally[[*by, *counts, "w", "w2", "wf", "wff", "w2f", "w2ff"]]
+    return tally[[*keys, *counts, "w", "w2", "wf", "wff", "w2f", "w2ff"]].assign(centre=centre)
+
+
+def _centre(frame: nw.LazyFrame[Any], coding: Coding) -> float:
+    """Return a number amid the scores: sums of squares far from zero would lose the variance."""
+    if coding.plus_from is not None:
+        return 0.0
+    if coding.high < _HUGE:
+        return (coding.low + coding.high) / 2
+    score = nw.col("score")
+    finite = frame.filter((score >= -_HUGE) & (score <= _HUGE))
+    mean = collect(finite.select(score.mean()))["score"]
+    return float(mean.iloc[0]) if mean.notna().any() else 0.0
 
 
 _SUMS = (
@@ -76,7 +96,7 @@ _SUMS = (
 )
 
 
-def _flagged(frame: nw.LazyFrame[Any], coding: Coding) -> nw.LazyFrame[Any]:
+def _flagged(frame: nw.LazyFrame[Any], coding: Coding, centre: float) -> nw.LazyFrame[Any]:
     score, weight = nw.col("score"), nw.col("weight")
     answered = ~score.is_null()
     outside = answered & ((score < coding.low) | (score > coding.high))
@@ -86,13 +106,29 @@ def _flagged(frame: nw.LazyFrame[Any], coding: Coding) -> nw.LazyFrame[Any]:
         n_missing=score.is_null().cast(nw.Int64),
         n_outside=outside.fill_null(False).cast(nw.Int64),
         n_fraction=fraction.fill_null(False).cast(nw.Int64),
-        n_bad_weight=(weight.is_null() | (weight < 0) | (weight > _HUGE)).cast(nw.Int64),
+        n_bad_weight=_is_bad(weight).cast(nw.Int64),
         n=(answered & (weight > 0)).fill_null(False).cast(nw.Int64),
-        f=coding.value().fill_null(0.0),
+        f=coding.value(centre).fill_null(0.0),
         w=nw.when(answered).then(weight).otherwise(nw.lit(0.0)),
     )
     w, f = nw.col("w"), nw.col("f")
     return frame.with_columns(w2=w * w, wf=w * f, wff=w * f * f, w2f=w * w * f, w2ff=w * w * f * f)
+
+
+def _is_bad(weight: nw.Expr) -> nw.Expr:
+    too_small = (weight > 0) & (weight < 1 / _LARGEST_WEIGHT)
+    return weight.is_null() | (weight < 0) | (weight > _LARGEST_WEIGHT) | too_small.fill_null(False)
+
+
+def refuse_bad_weights(n_bad: int, n_positive: int, weight_column: str | None, *, row: str) -> None:
+    """Raise a `DataError` if weights cannot be used, or all are zero."""
+    if n_bad:
+        raise DataError(
+            f"{weight_column!r} holds weights that are negative, infinite or missing ({n_bad:,} of them); "
+            f"give every {row} a weight of zero, or between 1e-100 and 1e100."
+        )
+    if n_positive == 0:
+        raise DataError(f"All weights in {weight_column!r} are zero; at least one {row} must count.")
 
 
 def _refuse_bad(tally: pd.DataFrame, coding: Coding, score_column: str, weight_column: str | None) -> None:
@@ -105,22 +141,16 @@ def _refuse_bad(tally: pd.DataFrame, coding: Coding, score_column: str, weight_c
         raise DataError(f"Every value of {score_column!r} is missing; there is no answer to score.")
     if count["n_outside"]:
         raise DataError(
-            f"{count['n_outside']:,} of the scores in {score_column!r} lie outside {scale} "
-            f"(lowest {tally['lowest'].min():g}, highest {tally['highest'].max():g}). "
+            f"{score_column!r} holds scores outside {scale} ({count['n_outside']:,} of them; "
+            f"lowest {tally['lowest'].min():g}, highest {tally['highest'].max():g}). "
             "Correct them, or name the metric and scale that the question had."
         )
     if count["n_fraction"]:
         raise DataError(
-            f"{count['n_fraction']:,} of the scores in {score_column!r} are not whole numbers; "
+            f"{score_column!r} holds scores that are not whole numbers ({count['n_fraction']:,} of them); "
             "this metric is defined on single answers, not on averages of them."
         )
-    if count["n_bad_weight"]:
-        raise DataError(
-            f"{count['n_bad_weight']:,} weights in {weight_column!r} are negative, infinite or missing; "
-            "give every answer a finite weight of zero or more."
-        )
-    if count["n"] == 0:
-        raise DataError(f"All weights in {weight_column!r} are zero; at least one answer must count.")
+    refuse_bad_weights(count["n_bad_weight"], count["n"], weight_column, row="answer")
 
 
 DISPOSITIONS = ("I", "P", "R", "NC", "O", "UH", "UO", "NE")
@@ -136,7 +166,7 @@ def tally_dispositions(
     by: Sequence[str],
     weight_column: str | None,
 ) -> pd.DataFrame:
-    """Return one row a group and disposition code: n, Σw and Σw².
+    """Return one row a group (in `group_keys`) and disposition code: n, Σw and Σw².
 
     Raises
     ------
@@ -145,8 +175,9 @@ def tally_dispositions(
     DataError
         If there is no row, a disposition is missing or not in the mapping, or a weight cannot be used.
     """
+    groups = group_keys(by)
     roles: dict[str, tuple[str, Kind]] = {"code": (disposition_column, "text")}
-    roles |= {f"by_{i}": (column, "any") for i, column in enumerate(by)}
+    roles |= {key: (column, "any") for key, column in zip(groups, by, strict=True)}
     if weight_column is not None:
         roles["weight"] = (weight_column, "number")
     frame = adopt(invitations, roles, name="invitations")
@@ -156,22 +187,19 @@ def tally_dispositions(
     frame = frame.with_columns(
         rows=nw.lit(1),
         n=(weight > 0).fill_null(False).cast(nw.Int64),
-        n_bad_weight=(weight.is_null() | (weight < 0) | (weight > _HUGE)).cast(nw.Int64),
+        n_bad_weight=_is_bad(weight).cast(nw.Int64),
         w=weight,
         w2=weight * weight,
     )
-    keys = ["code", *(f"by_{i}" for i in range(len(by)))]
+    keys = ["code", *groups]
     sums = [nw.col(name).sum() for name in ("rows", "n", "n_bad_weight", "w", "w2")]
     tally = collect(frame.group_by(*keys).agg(*sums))
     refuse_if_empty(len(tally), name="invitations")
-    if bad := int(tally["n_bad_weight"].sum()):
-        raise DataError(
-            f"{bad:,} weights in {weight_column!r} are negative, infinite or missing; "
-            "give every invitation a finite weight of zero or more."
-        )
+    refuse_bad_weights(
+        int(tally["n_bad_weight"].sum()), int(tally["n"].sum()), weight_column, row="invitation"
+    )
     tally["code"] = _mapped(tally["code"], mapping, disposition_column)
-    tally = tally.rename(columns={f"by_{i}": column for i, column in enumerate(by)})
-    grouped = tally.groupby([*by, "code"], dropna=False, sort=True)[["n", "w", "w2"]].sum()
+    grouped = tally.groupby([*groups, "code"], dropna=False, sort=True)[["n", "w", "w2"]].sum()
     small: pd.DataFrame = grouped.reset_index()
     return small
 

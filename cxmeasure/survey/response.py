@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from cxmeasure import _arguments
-from cxmeasure._frames import listed
+from cxmeasure._frames import framed, listed
 from cxmeasure._stats import intervals
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.results import Estimates
-from cxmeasure.survey.reduce import DISPOSITIONS, tally_dispositions
+from cxmeasure.survey.grouping import grouping, regrouped
+from cxmeasure.survey.reduce import DISPOSITIONS, group_keys, tally_dispositions
 
 _KNOWN, _UNKNOWN = ("I", "P", "R", "NC", "O"), ("UH", "UO")
 _REACHED = ("I", "P", "R", "O")
@@ -55,9 +56,10 @@ def response_rates(
 
     Parameters
     ----------
-    dispositions : mapping of str to int, or frame, or str
+    dispositions : mapping of str to int, or frame, str, Series or list
         Counts by disposition code, such as ``{"I": 400, "P": 20, "R": 900, "NC": 680}``, or a table of
-        invitations with one row each. The codes: I complete, P partial, R refusal, NC non-contact,
+        invitations with one row each, or the codes themselves. The codes:
+        I complete, P partial, R refusal, NC non-contact,
         O other, UH and UO unknown whether eligible, NE not eligible.
     disposition_column : str
         In a table: the final disposition of the invitation, as text.
@@ -109,18 +111,22 @@ def response_rates(
     1  RR3  11     0.370
     2  RR5   9     0.444
     """
-    wanted = [_arguments.choice(rate, _RATES, name="rates") for rate in (_RATES if rates is None else rates)]
+    wanted = _wanted(rates)
     conf_level = _arguments.share(conf_level, name="conf_level")
-    if eligibility is not None and not 0 <= eligibility <= 1:
+    if eligibility is not None and not (isinstance(eligibility, int | float) and 0 <= eligibility <= 1):
         raise ArgumentError(f"eligibility={eligibility!r} is out of range; give a share from 0 to 1.")
-    groups = _arguments.names(by, name="by")
+    if mapping is not None and not isinstance(mapping, Mapping):
+        raise ArgumentError(
+            f"mapping={mapping!r} is no mapping; give your words and AAPOR's codes: {{'complete': 'I'}}."
+        )
+    groups = grouping(by, "eligibility")
     if isinstance(dispositions, Mapping):
         if groups or weight_column is not None or mapping is not None:
             raise ArgumentError("by, weight_column and mapping need a table of invitations; received counts.")
         tally = _counted(dispositions)
     else:
         tally = tally_dispositions(
-            dispositions,
+            framed(dispositions, disposition_column),
             disposition_column=disposition_column,
             mapping=mapping,
             by=groups,
@@ -138,13 +144,25 @@ def response_rates(
     )
 
 
+def _wanted(rates: Sequence[str] | None) -> list[str]:
+    if rates is None:
+        return list(_RATES)
+    wanted = [_arguments.choice(rate, _RATES, name="rates") for rate in _arguments.names(rates, name="rates")]
+    if not wanted:
+        raise ArgumentError("rates=[] names no rate; leave it out for all of them.")
+    return wanted
+
+
 def _counted(counts: Mapping[str, int]) -> pd.DataFrame:
     for code, count in counts.items():
         _arguments.choice(code, DISPOSITIONS, name="dispositions")
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
             raise DataError(f"The count of {code!r} is {count!r}; counts are whole numbers of zero or more.")
     if sum(counts.values()) == 0:
-        raise DataError(f"Nobody was invited: the counts {listed(list(counts.items()))} add up to zero.")
+        given = (
+            f"the counts {listed(list(counts.items()))} add up to zero" if counts else "there are no counts"
+        )
+        raise DataError(f"Nobody was invited: {given}.")
     n = np.array(list(counts.values()), dtype=float)
     return pd.DataFrame({"code": list(counts), "n": n, "w": n, "w2": n})
 
@@ -160,12 +178,12 @@ def _eligibility_sentence(eligibility: float | None) -> str:
 def _table(
     tally: pd.DataFrame, by: Sequence[str], rates: Sequence[str], eligibility: float | None, conf_level: float
 ) -> pd.DataFrame:
-    keys = tally[list(by)].drop_duplicates(ignore_index=True) if by else pd.DataFrame(index=[0])
+    keys = regrouped(tally, by).drop_duplicates(ignore_index=True) if by else pd.DataFrame(index=[0])
     count, weight, square = (_wide(tally, by, name) for name in ("n", "w", "w2"))
     share = _eligible_share(weight, eligibility)
     parts = []
-    for position, rate in enumerate(rates):
-        part = keys.assign(term=rate, _group=range(len(keys)), _rate=position)
+    for rate in rates:
+        part = keys.assign(term=rate)
         columns = _estimate(rate, count, weight, square, share, is_given=eligibility is not None)
         low, high = intervals.wilson(
             columns["estimate"] * columns["effective"], columns["effective"], conf_level
@@ -174,14 +192,15 @@ def _table(
             n=columns["n"].astype("int64"), estimate=columns["estimate"], std_error=columns["error"]
         )
         parts.append(part.assign(conf_low=low, conf_high=high, note=columns["note"], eligibility=share))
-    table = pd.concat(parts, ignore_index=True).sort_values(["_group", "_rate"], ignore_index=True)
-    return table.drop(columns=["_group", "_rate"]).assign(unit="share")
+    # All rates of a group follow one another: rates × groups, read across.
+    across = np.arange(len(parts) * len(keys)).reshape(len(parts), len(keys)).T.ravel()
+    return pd.concat(parts, ignore_index=True).iloc[across].reset_index(drop=True).assign(unit="share")
 
 
 def _wide(tally: pd.DataFrame, by: Sequence[str], column: str) -> Floats:
     """Return `column` as groups × `DISPOSITIONS`, zero where a group has no such case."""
     group = (
-        tally.groupby(list(by), dropna=False, sort=False).ngroup().to_numpy()
+        tally.groupby(group_keys(by), dropna=False, sort=False).ngroup().to_numpy()
         if by
         else np.zeros(len(tally), int)
     )

@@ -13,6 +13,7 @@ from cxmeasure._stats import intervals
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError
 from cxmeasure.results import Estimates
+from cxmeasure.survey.grouping import grouping, regrouped
 from cxmeasure.survey.reduce import Coding, tally_answers
 
 _TOO_FEW = 10
@@ -144,7 +145,7 @@ def metric(
     methods = ["wald"] if definition.family == "mean" else ["score", "adjusted-wald", "wald"]
     method = _arguments.choice(method or methods[0], methods, name="method")
     conf_level = _arguments.share(conf_level, name="conf_level")
-    groups = _arguments.names(by, name="by")
+    groups = grouping(by, "n_missing", "n_effective")
     tally = tally_answers(
         framed(answers, score_column),
         coding,
@@ -181,9 +182,13 @@ def _definition(
         raise ArgumentError(
             "metric='csat' with a scale of its own needs threshold=, the lowest score that counts."
         )
-    low, high = scale if scale is not None else (coding.low, coding.high)
-    plus_from = coding.plus_from if threshold is None else float(threshold)
-    if not low < high or (plus_from is not None and not low < plus_from <= high):
+    try:
+        low, high = (coding.low, coding.high) if scale is None else (float(end) for end in scale)
+        plus_from = coding.plus_from if threshold is None else float(threshold)
+        fits = low < high and (plus_from is None or low < plus_from <= high)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
         raise ArgumentError(
             f"scale={scale!r} and threshold={threshold!r} do not fit together; "
             "give scale=(lowest, highest) and a threshold above the lowest."
@@ -199,7 +204,7 @@ def _table(
     method: str,
     conf_level: float,
 ) -> pd.DataFrame:
-    n = tally["n"].to_numpy(float)
+    n, centre = tally["n"].to_numpy(float), tally["centre"].to_numpy(float)
     w, w2, wf, wff, w2f, w2ff = (
         tally[name].to_numpy(float) for name in ("w", "w2", "wf", "wff", "w2f", "w2ff")
     )
@@ -217,6 +222,7 @@ def _table(
                 else intervals.z_value(conf_level)
             )
             low, high = _clipped(mean, quantile * error, definition.family)
+            low, high = low + centre, high + centre
         elif definition.family == "net share":
             plus, minus = (wff / w + mean) / 2, (wff / w - mean) / 2
             low, high = _METHODS["net share"][method](
@@ -225,7 +231,8 @@ def _table(
         else:
             low, high = _METHODS["share"][method](mean * effective, effective, conf_level)
     factor = 100.0 if definition.unit == "points" else 1.0
-    table = tally[list(by)].copy()
+    mean = mean + centre
+    table = regrouped(tally, by)
     table["term"] = metric
     table["n"] = tally["n"]
     for name, values in {"estimate": mean, "std_error": error, "conf_low": low, "conf_high": high}.items():

@@ -1,0 +1,77 @@
+"""What can be done wrong in the survey wing, and at the door it shares with the others."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from cxmeasure import _arguments, survey
+from cxmeasure._frames import adopt
+
+MODULES = [
+    "cxmeasure/_frames.py",
+    "cxmeasure/_arguments.py",
+    "cxmeasure/survey/grouping.py",
+    "cxmeasure/survey/reduce.py",
+    "cxmeasure/survey/response.py",
+    "cxmeasure/survey/scoring.py",
+]
+
+ROWS = pd.DataFrame({"ltr": [10, 8, 3], "w": [1.0, 2.0, 3.0], "plan": ["a", "b", "b"]})
+SENT = pd.DataFrame({"disposition": ["I", "R"], "w": [1.0, 1.0], "plan": ["a", "b"]})
+ZONED = pl.from_pandas(pd.DataFrame({"at": pd.to_datetime(["2025-01-01"]).tz_localize("UTC")}))
+DEEP = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")]))
+TWICE = pd.DataFrame([[1, 2]], columns=["ltr", "ltr"])
+
+
+def metric(answers=ROWS, **choices):
+    return lambda: survey.metric(answers, **choices)
+
+
+def rates(dispositions=SENT, **choices):
+    return lambda: survey.response_rates(dispositions, **choices)
+
+
+CALLS = {
+    # the door
+    "no table at all": metric(None),
+    "a dictionary for a table": metric({"ltr": [1]}),
+    "a path without a file": metric("nowhere/*.parquet"),
+    "a column that is not there": metric(score_column="lrt"),
+    "text where numbers belong": metric(["ten", "nine"]),
+    "a time zone": lambda: adopt(ZONED, {"at": ("at", "time")}, name="events"),
+    "the same column twice": metric(TWICE),
+    "a header of two levels": metric(DEEP),
+    "column names that are numbers": metric(pd.DataFrame([[1, 2]])),
+    "an empty table": metric(ROWS.head(0)),
+    # keywords
+    "an unknown choice": metric(metric="npss"),
+    "a level in percent": metric(conf_level=95),
+    "a bare name for a list": metric(by="plan"),
+    "a name twice in a list": metric(by=["plan", "plan"]),
+    "a count below its least": lambda: _arguments.whole(0, name="draws", at_least=1),
+    "a group named like a column of the result": metric(ROWS.rename(columns={"plan": "n"}), by=["n"]),
+    # metric
+    "no score at all": metric([np.nan, np.nan]),
+    "a score of 11": metric([9, 11]),
+    "an infinite score": metric([9, np.inf], metric="mean"),
+    "an average for a score": metric([9.5, 10]),
+    "a negative weight": metric(ROWS.assign(w=[-1, 2, 3]), weight_column="w"),
+    "weights that are all zero": metric(ROWS.assign(w=0.0), weight_column="w"),
+    "an NPS on another scale": metric(scale=(0, 5)),
+    "a threshold for a mean": metric(metric="mean", threshold=3),
+    "a top box without threshold": metric(metric="top_box"),
+    "a CSAT on another scale without threshold": metric(metric="csat", scale=(1, 7)),
+    "a threshold outside the scale": metric(metric="csat", scale=(1, 7), threshold=9),
+    # response_rates
+    "nobody invited": rates({"I": 0, "R": 0}),
+    "no counts": rates({}),
+    "a count below zero": rates({"I": -1}),
+    "a code AAPOR does not know": rates({"complete": 1}),
+    "an eligibility above one": rates({"I": 1}, eligibility=1.5),
+    "a mapping that is a list": rates(mapping=["I"]),
+    "a mapping to an unknown code": rates(mapping={"I": "I", "R": "refused"}),
+    "groups of counts": rates({"I": 1}, by=["plan"]),
+    "an invitation without disposition": rates(SENT.assign(disposition=["I", None])),
+    "a disposition outside the mapping": rates(SENT.assign(disposition=["I", "done"])),
+    "no rate": rates(rates=[]),
+}

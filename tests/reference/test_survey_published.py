@@ -1,0 +1,117 @@
+"""Published numbers. NPS stands in −1…1 in `survey.json`; the package gives points, ×100."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxmeasure import survey
+from cxmeasure._stats import intervals
+
+CASES = {case["id"]: case for case in json.loads((Path(__file__).parent / "survey.json").read_text("utf-8"))}
+NAN = float("nan")
+
+
+def scores(promoters, passives, detractors):
+    return [10] * promoters + [8] * passives + [3] * detractors
+
+
+def test_every_case_says_its_source_and_tolerance():
+    assert all(case["source"] and case["tolerance"] >= 0 for case in CASES.values())
+
+
+def test_nps_whuber_mean_and_standard_error():
+    case = CASES["nps_whuber"]
+    row = survey.metric(scores(162, 108, 54), method="wald").table.iloc[0]
+    tolerance = 100 * case["tolerance"]
+    assert row["estimate"] == pytest.approx(100 * case["expected"]["nps"], abs=tolerance)
+    assert row["std_error"] == pytest.approx(100 * case["expected"]["se"], abs=tolerance)
+
+
+def test_nps_wald_equals_the_r_package_nps():
+    case = CASES["nps_R_package_one_sample"]
+    counts, expected = case["inputs"], case["expected"]
+    result = survey.metric(
+        scores(counts["promoters"], counts["passives"], counts["detractors"]), method="wald"
+    )
+    row, tolerance = result.table.iloc[0], 100 * case["tolerance"]
+    assert row["estimate"] == pytest.approx(100 * expected["nps"], abs=tolerance)
+    assert row["std_error"] == pytest.approx(100 * expected["se"], abs=tolerance)
+    assert [row["conf_low"], row["conf_high"]] == pytest.approx(
+        [100 * end for end in expected["ci95"]], abs=tolerance
+    )
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_nps_adjusted_wald_equals_the_published_method_clipped_to_the_scale(index):
+    case = CASES["nps_adjusted_wald"]
+    row = survey.metric(scores(*case["inputs"]["cases"][index]), method="adjusted-wald").table.iloc[0]
+    expected = np.clip(case["expected"]["ci95"][index], -1, 1)
+    assert [row["conf_low"], row["conf_high"]] == pytest.approx(100 * expected, abs=100 * case["tolerance"])
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_nps_score_interval_equals_tangos(index):
+    case = CASES["nps_score_tango"]
+    plus, minus, n = case["inputs"]["b_c_n"][index]
+    row = survey.metric(scores(plus, n - plus - minus, minus), method="score").table.iloc[0]
+    expected = [100 * end for end in case["expected"]["ci95"][index]]
+    assert [row["conf_low"], row["conf_high"]] == pytest.approx(expected, abs=100 * case["tolerance"])
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_newcombe_wilson_interval(index):
+    case = CASES["newcombe_wilson"]
+    successes, n = case["inputs"]["cases"][index]
+    answers = [5] * successes + [2] * (n - successes)
+    row = survey.metric(answers, metric="csat").table.iloc[0]
+    expected = case["expected"]["ci95"][index]
+    assert [row["conf_low"], row["conf_high"]] == pytest.approx(expected, abs=case["tolerance"])
+    low, high = intervals.wilson(np.array([successes]), np.array([n]), 0.95)
+    assert (row["conf_low"], row["conf_high"]) == (low[0], high[0])
+
+
+def test_aapor_rates_equal_outcomerates_readme():
+    case = CASES["aapor_outcomerate_readme"]
+    counts = {code: count for code, count in case["inputs"].items() if code != "e"}
+    table = survey.response_rates(counts).table.set_index("term")
+    for rate, expected in case["expected"].items():
+        assert table.loc[rate, "estimate"] == pytest.approx(expected, abs=case["tolerance"]), rate
+    assert table.loc["RR3", "eligibility"] == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("column", [None, "w"])
+def test_aapor_rates_from_rows_and_weights_equal_outcomerates_readme(column):
+    case = CASES["aapor_outcomerate_weighted"]
+    invitations = pd.DataFrame({"disposition": case["inputs"]["x"], "w": case["inputs"]["w"]})
+    table = survey.response_rates(invitations, weight_column=column, rates=["RR2", "CON1"]).table
+    suffix = "" if column is None else "_weighted"
+    expected = [case["expected"][f"RR2{suffix}"], case["expected"][f"CON1{suffix}"]]
+    assert table["estimate"].tolist() == pytest.approx(expected, abs=case["tolerance"])
+
+
+def test_aapor_rates_of_unknown_cases_only_are_zero_or_undefined_with_the_reason():
+    case = CASES["aapor_edge_only_unknown"]
+    table = survey.response_rates({"UO": 1}, eligibility=case["inputs"]["e"]).table.set_index("term")
+    for rate, expected in case["expected"].items():
+        assert table.loc[rate, "estimate"] == pytest.approx(
+            NAN if expected == "nan" else expected, nan_ok=True
+        )
+    assert table.loc["RR5", "note"] == "undefined: no case belongs in its denominator"
+    assert table.loc["RR1", "note"] == ""
+
+
+def test_kish_effective_number_of_four_weights():
+    case = CASES["kish_small"]
+    answers = pd.DataFrame({"ltr": [10, 8, 3, 9], "w": case["inputs"]["w"]})
+    row = survey.metric(answers, weight_column="w").table.iloc[0]
+    assert row["n_effective"] == pytest.approx(case["expected"]["n_eff"], abs=case["tolerance"])
+    assert row["n"] / row["n_effective"] == pytest.approx(case["expected"]["deff"], abs=case["tolerance"])
+
+
+def test_nps_without_weights_equals_r_survey():
+    case = CASES["nps_weighted_rake_R"]
+    row = survey.metric(case["inputs"]["rec"], method="wald").table.iloc[0]
+    assert row["estimate"] == pytest.approx(case["expected"]["unweighted"]["nps"], abs=1e-7)
