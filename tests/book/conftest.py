@@ -203,6 +203,7 @@ def everything(browser: Browser, sample_site: Path) -> Iterator[Callable[..., Pa
 
     def open_page(width: int = 1280, **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        context.set_default_timeout(8000)
         contexts.append(context)
         page = context.new_page()
         page.goto((sample_site / "book/start/everything.html").as_uri())

@@ -149,7 +149,7 @@ def test_a_users_text_stays_text_in_table_chart_caption_and_numbers(everything):
     assert ATTACK in page.locator(".cx-numbers").first.inner_text()
     points = page.locator(".cx-live .mark-symbol path")
     for place in range(points.count()):
-        points.nth(place).hover()
+        points.nth(place).hover(force=True)
         page.wait_for_timeout(50)
     assert page.locator("#vg-tooltip-element").count() == 1
     assert page.locator("img").count() == 0

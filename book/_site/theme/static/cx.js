@@ -80,18 +80,20 @@
     script.onerror = () => fail(new Error("the drawing library could not be loaded"));
     document.head.append(script);
   });
+  // Asked for in Vega's words: Vega-Lite would warn about fitting the width alone.
+  const fitWidth = { type: "fit-x", contains: "padding" };
   const merge = (below, above) => {
     if (typeof below !== "object" || typeof above !== "object" || !below || !above) return above;
     const both = { ...below };
     for (const key of Object.keys(above)) both[key] = merge(below[key], above[key]);
     return both;
   };
-  const fitted = (figure, spec) => {
+  const sized = (figure, spec) => {
     if (!figure.classList.contains("cx-fits")) return spec;
     const stage = figure.querySelector(".cx-stage");
     const isNarrow = stage.clientWidth < 480;
     const { wide, narrow, narrowConfig } = window.cxSizes;
-    const out = { ...spec, width: isNarrow ? narrow : wide, autosize: { type: "fit-x", contains: "padding" } };
+    const out = { ...spec, width: isNarrow ? narrow : wide };
     if (isNarrow) out.config = merge(spec.config, narrowConfig);
     return out;
   };
@@ -108,9 +110,9 @@
       holder.style.visibility = "hidden";
       holder.style.position = "absolute";
       stage.append(holder);
-      await window.vegaEmbed(holder, fitted(figure, spec), {
+      await window.vegaEmbed(holder, sized(figure, spec), {
         renderer: "svg", actions: false, ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true },
-        logLevel: 1,
+        patch: (marks) => figure.classList.contains("cx-fits") ? { ...marks, autosize: fitWidth } : marks,
       });
       const drawn = holder.querySelector("svg");
       for (const part of all("[role], [aria-label], [aria-roledescription]", drawn)) {
