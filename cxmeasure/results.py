@@ -135,16 +135,21 @@ def _says_nothing(table: pd.DataFrame, column: str) -> bool:
 
 def as_html(result: Estimates) -> str:
     """Return the notebook display of `result`; every text a user supplied is escaped."""
-    table = shown(result.table)
-    cut = len(table) - _SHOWN_ROWS
-    body = table.head(_SHOWN_ROWS).to_html(index=False, border=0, classes="cx-estimates")
+    table = result.table
+    notes = set(table["note"])
+    common = notes.pop() if len(notes) == 1 else ""
+    text = shown(table.assign(note="") if common else table)
+    cut = len(text) - _SHOWN_ROWS
+    body = text.head(_SHOWN_ROWS).to_html(index=False, border=0, classes="cx-estimates")
     head = f"<caption>{escape(caption(result))}</caption>"
     body = body.replace("<thead>", f"{head}<thead>", 1).replace("<th>", '<th scope="col">')
-    more = f"<p>… and {cut:,} more rows in <code>.table</code>.</p>" if cut > 0 else ""
+    said = [f"… and {cut:,} more rows in <code>.table</code>."] if cut > 0 else []
+    said += [f"Each row: {escape(common)}."] if common else []
+    said += [f"Method: {escape(result.method)}. Intervals: {result.conf_level:.0%}."]
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in result.assumptions)
-    assumed = f"<p>It assumes:</p><ul>{items}</ul>" if items else ""
-    method = f"<p>Method: {escape(result.method)}. Intervals: {result.conf_level:.0%}.</p>"
-    return f'<div class="cx-result">{body}{more}{method}{assumed}</div>'
+    said += ["It assumes:"] if items else []
+    fine = "".join(f"<p>{sentence}</p>" for sentence in said) + (f"<ul>{items}</ul>" if items else "")
+    return f'<div class="cx-result">{body}<div class="cx-fine">{fine}</div></div>'
 
 
 def _cell(value: Any, column: str, unit: str) -> str:
