@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from math import comb
 
 import numpy as np
+import numpy.typing as npt
 
 from cxmeasure._stats.intervals import Floats
 
+Flags = npt.NDArray[np.bool_]
+
 REDUNDANT = 1e-10
 """Part of a driver's variance that others leave unexplained, below which it adds nothing to them."""
+
+ROUNDING = 1e-12
+"""Difference of two R² that is no difference."""
 
 _INNER = 12  # Drivers that are split last, block by block: 2^12 subsets at a time …
 _BLOCK = 2**15  # … of so many matrices that a block of subsets stays in the processor's cache.
@@ -141,6 +147,63 @@ def _averaged(r2: Floats) -> tuple[Floats, Floats]:
         shares[:, group] = r2[1].sum(axis=0) - base
         r2 = np.add(r2[0], r2[1], out=r2[0])
     return np.maximum(shares, 0.0), full
+
+
+def dominance(correlation: Floats, sizes: Sequence[int] | None = None) -> tuple[Floats, Flags, Flags]:
+    """Return what each driver adds to others by their number, and which driver dominates which.
+
+    Parameters
+    ----------
+    correlation : ndarray of shape (p + 1, p + 1)
+    sizes
+        As in `subset_r2`.
+
+    Returns
+    -------
+    gains : ndarray of shape (groups, groups)
+        Average gain in R² when the row's driver joins as many others as the column says. Rows average
+        to LMG.
+    conditional : boolean ndarray of shape (groups, groups)
+        Whether the row's driver adds at least as much as the column's at every number of others, and
+        more at some.
+    complete : boolean ndarray of shape (groups, groups)
+        Whether it does so beside every single set of others.
+
+    References
+    ----------
+    Azen & Budescu (2003), Psychological Methods 8:129–148, doi:10.1037/1082-989X.8.2.129.
+
+    Examples
+    --------
+    >>> gains, conditional, complete = dominance(np.array([[1, 0.5, 0.6], [0.5, 1, 0.4], [0.6, 0.4, 1]]))
+    >>> gains.round(4)
+    array([[0.36  , 0.2133],
+           [0.16  , 0.0133]])
+    >>> bool(complete[0, 1]), bool(complete[1, 0])
+    (True, False)
+    """
+    r2 = subset_r2(correlation[None], sizes)[:, 0]
+    n_groups = len(r2).bit_length() - 1
+    others = np.bitwise_count(np.arange(len(r2) // 2, dtype=np.uint32))
+    n_sets = np.array([comb(n_groups - 1, size) for size in range(n_groups)])
+    gains = np.empty((n_groups, n_groups))
+    for group in range(n_groups):
+        pair = r2.reshape(-1, 2, 2**group)
+        gains[group] = np.bincount(others, (pair[:, 1] - pair[:, 0]).ravel()) / n_sets
+    ahead = gains[:, None, :] - gains[None, :, :]
+    conditional = _nowhere_behind(ahead.min(axis=2), ahead.max(axis=2))
+    least, most = np.zeros((2, n_groups, n_groups))
+    for low, high in zip(*np.triu_indices(n_groups, 1), strict=True):
+        beside = r2.reshape(-1, 2, 2 ** (high - low - 1), 2, 2**low)
+        lead = beside[:, 0, :, 1] - beside[:, 1, :, 0]
+        least[low, high], most[low, high] = lead.min(), lead.max()
+        least[high, low], most[high, low] = -most[low, high], -least[low, high]
+    return gains, conditional, _nowhere_behind(least, most)
+
+
+def _nowhere_behind(least: Floats, most: Floats) -> Flags:
+    verdict: Flags = (least >= -ROUNDING) & (most > ROUNDING)
+    return verdict
 
 
 def johnson(correlations: Floats, sizes: Sequence[int] | None = None) -> tuple[Floats, Floats]:

@@ -1,7 +1,7 @@
 """What drives an overall rating? Each driver's share of R², with intervals and the order they allow."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,28 +9,14 @@ import pandas as pd
 
 from cxmeasure import _arguments
 from cxmeasure._frames import listed
-from cxmeasure._stats import resample, shares
+from cxmeasure._stats import shares
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError, CollinearityWarning
-from cxmeasure.results import Estimates, tidy
-from cxmeasure.touchpoints.correlations import Source, from_matrix, from_rows
+from cxmeasure.results import Estimates
+from cxmeasure.touchpoints.correlations import from_matrix, from_rows
+from cxmeasure.touchpoints.sharing import METHODS, divided
 
 _MOST_DRIVERS = 25
-_METHODS: dict[str, tuple[Callable[..., tuple[Floats, Floats]], str]] = {
-    "lmg": (
-        shares.lmg,
-        "LMG shares, the average gain in R² over all orders of entering "
-        "(Grömping 2007, doi:10.1198/000313007X188252)",
-    ),
-    "dominance": (
-        shares.lmg,
-        "General dominance (Budescu 1993, doi:10.1037/0033-2909.114.3.542), which is the same number as LMG",
-    ),
-    "johnson": (
-        shares.johnson,
-        "Johnson's relative weights (Johnson 2000, doi:10.1207/S15327906MBR3501_1)",
-    ),
-}
 
 
 def importance(
@@ -60,7 +46,8 @@ def importance(
         columns, each group one driver.
     method : {"lmg", "dominance", "johnson"}
         ``lmg`` averages the gain in R² over all orders of entering; ``dominance`` (general dominance)
-        is the same number; ``johnson`` gives relative weights, near LMG and quick for many drivers.
+        is the same number, with conditional and complete dominance in the details; ``johnson`` gives
+        relative weights, near LMG and quick for many drivers.
     customer_column : str, optional
         Whose row it is (whole numbers or text). Without it each row is a customer of its own.
     correlations : DataFrame, optional
@@ -83,7 +70,11 @@ def importance(
         ``rank_high`` (1 is the largest), ``n_missing``. ``details["r2"]`` is R² with its interval;
         ``details["pairs"]``, where there are draws, has a row for each two drivers: difference,
         interval, ``probability_ahead`` (share of draws in which the first is ahead) and ``is_settled``
-        (the interval leaves out zero). ``draws`` has shape (n_boot, drivers).
+        (the interval leaves out zero). ``draws`` has shape (n_boot, drivers). With
+        ``method="dominance"`` also ``details["dominance"]``, for each two drivers whether the one with
+        the larger share ``is_conditional`` (adds at least as much beside every number of others) and
+        ``is_complete`` (beside every set of others), and ``details["gains"]``, the average ``gain`` in
+        R² beside so many ``others``.
 
     Raises
     ------
@@ -143,7 +134,7 @@ def importance(
     3  gear     0.078        0.100     4
     """
     groups = _groups(drivers, outcome, customer_column)
-    method = _arguments.choice(method, _METHODS, name="method")
+    method = _arguments.choice(method, METHODS, name="method")
     if method != "johnson" and len(groups) > _MOST_DRIVERS:
         raise ArgumentError(
             f"{len(groups)} drivers are too many for method={method!r}, which looks at all 2^{len(groups)} "
@@ -161,7 +152,7 @@ def importance(
         source = from_matrix(correlations, variables, n, n_boot, rng)
     if said := _collinear(source.correlations[:-1, :-1], groups):
         warnings.warn(said, CollinearityWarning, stacklevel=2)
-    return _estimates(source, groups, outcome, method, conf_level)
+    return divided(source, groups, outcome, method, conf_level)
 
 
 def _groups(
@@ -224,100 +215,3 @@ def _collinear(among: Floats, groups: Mapping[str, Sequence[str]]) -> str:
         f"These drivers determine one another exactly: {'; '.join(said)}. What they explain together is "
         "divided among them by the method, not by the data; leave one out, or put them into one group."
     )
-
-
-def _estimates(
-    source: Source, groups: Mapping[str, Sequence[str]], outcome: str, method: str, conf_level: float
-) -> Estimates:
-    divide, name = _METHODS[method]
-    sizes = [len(columns) for columns in groups.values()]
-    all_shares, all_r2 = divide(np.concatenate([source.correlations[None], source.draws]), sizes)
-    point, draws = all_shares[0], all_shares[1:]
-    table = _table(list(groups), all_shares, all_r2, conf_level)
-    r2 = pd.DataFrame({"term": ["r2"], **_summary(all_r2[:, None], conf_level), "unit": "share"})
-    for each in (table, r2):
-        each.insert(1, "n", source.n if source.n is not None else np.nan)
-        each["note"] = source.note
-        each["n_missing"] = source.n_missing
-        each["n_customers"] = source.n_customers if source.n_customers is not None else np.nan
-    details = {"r2": tidy(r2)}
-    if len(draws):
-        details["pairs"] = _pairs(list(groups), point, draws, conf_level)
-    return Estimates(
-        table=table,
-        estimand=f"Share of the variance of {outcome!r} that each driver explains in a linear model, "
-        "among customers like these",
-        method=f"{name}; {source.interval}" if source.interval else name,
-        assumptions=_assumptions(source),
-        conf_level=conf_level,
-        details=details,
-        draws=draws if len(draws) else None,
-    )
-
-
-def _summary(values: Floats, conf_level: float) -> dict[str, Floats]:
-    """Return estimate, error and interval of each column: the first row is the estimate, the rest draws."""
-    low, high = resample.percentile(values[1:], conf_level)
-    enough = len(values) > 2
-    error = values[1:].std(axis=0, ddof=1) if enough else np.full(values.shape[1], np.nan)
-    return {"estimate": values[0], "std_error": error, "conf_low": low, "conf_high": high}
-
-
-def _table(terms: list[str], all_shares: Floats, all_r2: Floats, conf_level: float) -> pd.DataFrame:
-    relative = np.divide(
-        all_shares, all_r2[:, None], out=np.zeros_like(all_shares), where=all_r2[:, None] > 0
-    )
-    rescaled = _summary(relative, conf_level)
-    ranks = resample.ranks(all_shares)
-    rank_low, rank_high = resample.percentile(ranks[1:], conf_level)
-    return pd.DataFrame(
-        {
-            "term": terms,
-            **_summary(all_shares, conf_level),
-            "unit": "share",
-            "note": "",
-            "share_of_r2": rescaled["estimate"],
-            "share_of_r2_low": rescaled["conf_low"],
-            "share_of_r2_high": rescaled["conf_high"],
-            "rank": ranks[0].astype(int),
-            "rank_low": np.floor(rank_low),
-            "rank_high": np.ceil(rank_high),
-        }
-    )
-
-
-def _pairs(terms: list[str], point: Floats, draws: Floats, conf_level: float) -> pd.DataFrame:
-    """Return a row for each two drivers, the one with the larger share first."""
-    order = np.argsort(-point, kind="stable")
-    first, second = (order[place] for place in np.triu_indices(len(order), 1))
-    difference = draws[:, first] - draws[:, second]
-    low, high = resample.percentile(difference, conf_level)
-    return pd.DataFrame(
-        {
-            "driver": [terms[i] for i in first],
-            "other": [terms[i] for i in second],
-            "difference": point[first] - point[second],
-            "conf_low": low,
-            "conf_high": high,
-            "probability_ahead": (difference > 0).mean(axis=0),
-            "is_settled": low > 0,
-        }
-    )
-
-
-def _assumptions(source: Source) -> tuple[str, ...]:
-    said = [
-        "Each driver's effect is a straight line, and no driver changes the effect of another.",
-        "A share says what goes together with the outcome, not what would follow from improving a driver.",
-    ]
-    if len(source.draws):
-        said += [
-            "Customers are independent of one another.",
-            "A share cannot be negative: a driver without effect shows a small positive one, and its "
-            "interval stays above zero.",
-        ]
-        if source.n_customers is None:
-            said.append("The interval supposes that the variables are jointly normal.")
-    if source.n_missing:
-        said.append(f"The {source.n_missing:,} rows left out for a missing value would have shown the same.")
-    return tuple(said)

@@ -35,6 +35,18 @@ def test_attitude_survey_gives_the_shares_that_r_prints(method: str) -> None:
     assert shares.to_dict() == pytest.approx(case["expected"]["lmg_6dp_computed"], abs=5e-7)
 
 
+def test_attitude_survey_gives_the_complete_dominance_that_r_prints() -> None:
+    departments, drivers, case = _attitude()
+    result = touchpoints.importance(
+        departments, outcome="rating", drivers=drivers, method="dominance", n_boot=0
+    )
+    pairs = result.details["dominance"]
+    found = {
+        name: set(pairs.loc[pairs["is_complete"] & (pairs["driver"] == name), "other"]) for name in drivers
+    }
+    assert found == {name: set(others) for name, others in case["expected"]["complete_dominance"].items()}
+
+
 def test_attitude_survey_gives_the_relative_weights_computed_elsewhere() -> None:
     departments, drivers, case = _attitude()
     result = touchpoints.importance(

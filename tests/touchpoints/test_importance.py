@@ -119,6 +119,40 @@ class TestShares:
         np.testing.assert_allclose(result.table["conf_low"], complete.table["conf_low"], rtol=1e-9)
 
 
+class TestDominance:
+    def test_gains_are_those_of_refitted_models_and_average_to_the_share(self) -> None:
+        customers = customers_of(300)
+        result = importance_of(customers, method="dominance", n_boot=0)
+        gains = result.details["gains"].set_index(["term", "others"])["gain"]
+        for name in DRIVERS:
+            rest = [other for other in DRIVERS if other != name]
+            for size in range(4):
+                expected = np.mean(
+                    [
+                        refitted_r2(customers, [name, *some]) - refitted_r2(customers, list(some))
+                        for some in itertools.combinations(rest, size)
+                    ]
+                )
+                assert gains[name, size] == pytest.approx(expected, abs=1e-12)
+        shares_found = result.table.set_index("term")["estimate"]
+        assert gains.groupby("term").mean().to_dict() == pytest.approx(shares_found.to_dict(), abs=1e-12)
+
+    def test_complete_implies_conditional_and_suppressors_are_neither(self) -> None:
+        # b is useless alone and lifts a: it adds more beside a than c does, less by itself.
+        square = np.array([[1, 0.6, 0, 0.5], [0.6, 1, 0, 0], [0, 0, 1, 0.2], [0.5, 0, 0.2, 1]])
+        _, conditional, complete = shares.dominance(square)
+        assert (conditional >= complete).all()
+        assert complete[0].tolist() == [False, True, True]
+        assert not conditional[1, 2]
+        assert not conditional[2, 1]
+
+    def test_twins_do_not_dominate_one_another(self) -> None:
+        square = np.array([[1, 1, 0.5], [1, 1, 0.5], [0.5, 0.5, 1]])
+        _, conditional, complete = shares.dominance(square)
+        assert not conditional.any()
+        assert not complete.any()
+
+
 class TestIntervals:
     def test_a_draw_is_the_estimate_from_the_rows_drawn(self) -> None:
         customers = customers_of(150)
