@@ -68,7 +68,7 @@ def parameter_table() -> pd.DataFrame:
 def world_table() -> pd.DataFrame:
     """Return what each world changes: world, name, value."""
     files = ("worlds.csv", "worlds_organisation.csv")
-    return pd.concat([pd.read_csv(_FOLDER / file) for file in files], ignore_index=True)
+    return pd.concat([pd.read_csv(_FOLDER / file, keep_default_na=False) for file in files], ignore_index=True)
 
 
 def known_world(world: str) -> str:

@@ -23,6 +23,18 @@ STREAMS: Final = {
     "prospects": 9,
     "comments": 10,
     "usage": 11,
+    "records": 12,
+    "items": 13,
+    "phone": 14,
+    "mentions": 15,
+    "ties": 16,
+    "importance": 17,
+    "forecasts": 18,
+    "journeys": 19,
+    "orientation": 23,
+    "diary_ratings": 21,
+    "referrals": 22,
+    "followups_records": 20,
 }
 
 Floats = NDArray[np.float64]
