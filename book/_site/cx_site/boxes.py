@@ -69,18 +69,48 @@ def fold_dropdowns(doctree: nodes.document) -> None:
         _fold(box, line, list(box.children[1 if has_title else 0 :]), ["cx-fold", *classes])
 
 
+_NUMBER = re.compile(r"[\s\d.,:%+\-−–—()e]*|nan|NaN|None|NaT|&lt;NA&gt;|-?inf")
+
+
+def _rows(html: str, cell: str) -> list[list[str]]:
+    found = re.findall(r"<tr.*?</tr>", html, re.S)
+    return [re.findall(rf"<{cell}\b[^>]*>(.*?)</{cell}>", row, re.S) for row in found]
+
+
+def _mark_words(table: str) -> str:
+    """Mark the columns that hold words, which line up on the left; numbers do on the right."""
+    head, _, body = table.partition("</thead>")
+    rows = [row for row in _rows(body, "td") if row]
+    width = len(rows[0]) if rows else 0
+    if not width or any(len(row) != width for row in rows) or len(_rows(head, "th")) != 1:
+        return table
+    is_words = [not all(_NUMBER.fullmatch(row[place]) for row in rows) for place in range(width)]
+    shift = len(re.findall(r"<t[hd]\b", head)) - width
+
+    def mark(row: re.Match[str], offset: int, cell: str) -> str:
+        place = iter(range(-offset, width))
+        return re.sub(
+            rf"<{cell}\b",
+            lambda m: f'{m[0]} class="cx-text"' if (at := next(place, -1)) >= 0 and is_words[at] else m[0],
+            row[0],
+        )
+
+    body = re.sub(r"<tr.*?</tr>", lambda row: mark(row, 0, "td"), body, flags=re.S)
+    head = re.sub(r"<tr.*?</tr>", lambda row: mark(row, shift, "t[hd]"), head, flags=re.S)
+    return f"{head}</thead>{body}"
+
+
+def _frame(table: str) -> str:
+    return f'<div class="cx-scroll" tabindex="0" role="group" aria-label="Table">{_mark_words(table)}</div>'
+
+
 def _table_html(html: str) -> str:
     # An empty corner is not a heading; what stands in the first row or column of one is.
     html = re.sub(r"<th>\s*</th>", "<td></td>", html)
     html = re.sub(r"<thead>.*?</thead>", lambda m: m[0].replace("<th>", '<th scope="col">'), html, flags=re.S)
     html = html.replace("<th>", '<th scope="row">')
     html = re.sub(r'<table border="\d+"', "<table", html)
-    return re.sub(
-        r"<table\b.*?</table>",
-        lambda m: f'<div class="cx-scroll" tabindex="0" role="group" aria-label="Table">{m[0]}</div>',
-        html,
-        flags=re.S,
-    )
+    return re.sub(r"<table\b.*?</table>", lambda m: _frame(m[0]), html, flags=re.S)
 
 
 def mend_tables(doctree: nodes.document) -> None:

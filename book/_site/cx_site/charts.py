@@ -29,9 +29,17 @@ MOST_ROWS = 60
 
 _INKED = {"labelColor", "titleColor", "domainColor", "tickColor", "color", "subtitleColor", "fill", "stroke"}
 _TEXT_INK, _SOFT_INK = "var(--cx-ink)", "var(--cx-rule)"
+_GUIDE: Spec = {
+    "labelColor": _TEXT_INK,
+    "titleColor": _TEXT_INK,
+    "labelFontSize": 12,
+    "titleFontSize": 12,
+    "titleFontWeight": "normal",
+}
 _BASE: Spec = {
     "background": None,
     "font": "system-ui, sans-serif",
+    "padding": 2,
     "view": {"stroke": None},
     "axis": {
         "labelColor": _TEXT_INK,
@@ -39,12 +47,15 @@ _BASE: Spec = {
         "domainColor": _SOFT_INK,
         "tickColor": _SOFT_INK,
         "gridColor": _SOFT_INK,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
         "titleFontWeight": "normal",
+        "labelSeparation": 10,
     },
-    "legend": {"labelColor": _TEXT_INK, "titleColor": _TEXT_INK, "titleFontWeight": "normal"},
-    "header": {"labelColor": _TEXT_INK, "titleColor": _TEXT_INK, "titleFontWeight": "normal"},
+    "legend": _GUIDE,
+    "header": _GUIDE,
     "title": {"color": _TEXT_INK, "subtitleColor": _TEXT_INK, "anchor": "start"},
-    "text": {"color": _TEXT_INK},
+    "text": {"color": _TEXT_INK, "fontSize": 12},
     "rule": {"color": _TEXT_INK},
     "tick": {"color": _TEXT_INK},
 }

@@ -84,8 +84,6 @@ def _page(
     context["cx_has_code"] = 'class="cx-code' in body
     context["cx_stamps"] = {name: _stamp(name) for name in ("cx.css", "cx.js")}
     context["cx_search_scripts"] = SEARCH_SCRIPTS
-    source = context.get("sourcename", "")
-    context["cx_notebook"] = source if source.endswith(".ipynb") else ""
 
 
 def vega_bundle() -> str:
