@@ -25,18 +25,28 @@ class Source:
 
     correlations: Floats
     draws: Floats
-    n: int | None
-    n_missing: int
-    n_customers: int | None
-    interval: str
-    note: str
+    n: int | None = None
+    n_missing: int = 0
+    n_customers: int | None = None
+    n_effective: float | None = None
+    is_weighted: bool = False
+    interval: str = ""
+    note: str = ""
 
 
 def from_rows(
-    customers: Any, variables: list[str], customer_column: str | None, n_boot: int, rng: np.random.Generator
+    customers: Any,
+    variables: Sequence[str],
+    *,
+    customer_column: str | None,
+    weight_column: str | None,
+    n_boot: int,
+    rng: np.random.Generator,
 ) -> Source:
     """Return the correlations of `variables` in a user's table, and bootstrap draws of them."""
-    kept = cross_products(customers, variables=variables, customer_column=customer_column)
+    kept = cross_products(
+        customers, variables=variables, customer_column=customer_column, weight_column=weight_column
+    )
     sums = np.column_stack([kept.counts, kept.sums, kept.products.reshape(len(kept.counts), -1)])
     note = ""
     if kept.n_customers < _FEWEST_CUSTOMERS:
@@ -51,18 +61,31 @@ def from_rows(
     )
     interval = f"bootstrap percentiles over {kept.n_customers:,} customers, {n_boot} draws"
     return Source(
-        matrices[0], matrices[1:], kept.n, kept.n_missing, kept.n_customers, interval if n_boot else "", note
+        correlations=matrices[0],
+        draws=matrices[1:],
+        n=kept.n,
+        n_missing=kept.n_missing,
+        n_customers=kept.n_customers,
+        n_effective=kept.n_effective,
+        is_weighted=weight_column is not None,
+        interval=interval if n_boot else "",
+        note=note,
     )
 
 
 def from_matrix(
-    correlations: pd.DataFrame, variables: list[str], n: int | None, n_boot: int, rng: np.random.Generator
+    correlations: pd.DataFrame,
+    variables: Sequence[str],
+    *,
+    n: int | None,
+    n_boot: int,
+    rng: np.random.Generator,
 ) -> Source:
     """Return a user's correlations, and draws of them where `n` is known."""
     matrix = correlation_matrix(correlations, variables)
     q = len(variables)
     if n is None:
-        return Source(matrix, np.empty((0, q, q)), None, 0, None, "", "no interval without n")
+        return Source(matrix, np.empty((0, q, q)), note="no interval without n")
     n = _arguments.whole(n, name="n", at_least=1)
     if n < q + 1:
         raise EstimationError(
@@ -71,7 +94,7 @@ def from_matrix(
         )
     draws = resample.wishart_correlations(matrix, n, n_boot, rng)
     interval = f"percentiles of {n_boot} Wishart draws for {n:,} customers" if n_boot else ""
-    return Source(matrix, draws, n, 0, None, interval, "")
+    return Source(matrix, draws, n=n, interval=interval)
 
 
 def correlation_matrix(correlations: object, variables: Sequence[str]) -> Floats:

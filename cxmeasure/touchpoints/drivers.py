@@ -26,6 +26,7 @@ def importance(
     drivers: Sequence[str] | Mapping[str, Sequence[str]],
     method: str = "lmg",
     customer_column: str | None = None,
+    weight_column: str | None = None,
     correlations: pd.DataFrame | None = None,
     n: int | None = None,
     n_boot: int = 500,
@@ -50,6 +51,8 @@ def importance(
         relative weights, near LMG and quick for many drivers.
     customer_column : str, optional
         Whose row it is (whole numbers or text). Without it each row is a customer of its own.
+    weight_column : str, optional
+        Weights of zero or more, of survey design or against nonresponse. Only their ratios matter.
     correlations : DataFrame, optional
         In place of `customers`: a correlation matrix with the variables' names on rows and columns.
     n : int, optional
@@ -67,7 +70,8 @@ def importance(
         One row a driver (``term``), in the order given; `estimate` is its share of the outcome's
         variance, in 0–1, and the estimates sum to R². Besides the usual columns: ``share_of_r2`` with
         ``share_of_r2_low`` and ``share_of_r2_high`` (sums to 1), ``rank`` with ``rank_low`` and
-        ``rank_high`` (1 is the largest), ``n_missing``. ``details["r2"]`` is R² with its interval;
+        ``rank_high`` (1 is the largest), ``n_missing``, ``n_customers``, and ``n_effective``, the number
+        of equally weighted rows worth as much. ``details["r2"]`` is R² with its interval;
         ``details["pairs"]``, where there are draws, has a row for each two drivers: difference,
         interval, ``probability_ahead`` (share of draws in which the first is ahead) and ``is_settled``
         (the interval leaves out zero). ``draws`` has shape (n_boot, drivers). With
@@ -80,7 +84,7 @@ def importance(
     ------
     ArgumentError, TableError, DataError
         If a choice is unknown, a column is missing or holds no numbers, a value is infinite, a variable
-        is constant, or `correlations` is no correlation matrix.
+        is constant, a weight cannot be used, or `correlations` is no correlation matrix.
     EstimationError
         If there are not at least two rows more than drivers.
 
@@ -133,7 +137,7 @@ def importance(
     2    hp     0.211        0.271     3
     3  gear     0.078        0.100     4
     """
-    groups = _groups(drivers, outcome, customer_column)
+    groups = _groups(drivers, outcome)
     method = _arguments.choice(method, METHODS, name="method")
     if method != "johnson" and len(groups) > _MOST_DRIVERS:
         raise ArgumentError(
@@ -145,19 +149,18 @@ def importance(
     conf_level = _arguments.share(conf_level, name="conf_level")
     variables = [*(column for columns in groups.values() for column in columns), outcome]
     rng = _generator(rng)
-    _check_source(customers, correlations, n, customer_column)
+    row_columns = {"customer_column": customer_column, "weight_column": weight_column}
+    _check_source(customers, correlations, n, variables, row_columns)
     if correlations is None:
-        source = from_rows(customers, variables, customer_column, n_boot, rng)
+        source = from_rows(customers, variables, **row_columns, n_boot=n_boot, rng=rng)
     else:
-        source = from_matrix(correlations, variables, n, n_boot, rng)
+        source = from_matrix(correlations, variables, n=n, n_boot=n_boot, rng=rng)
     if said := _collinear(source.correlations[:-1, :-1], groups):
         warnings.warn(said, CollinearityWarning, stacklevel=2)
     return divided(source, groups, outcome, method, conf_level)
 
 
-def _groups(
-    drivers: Sequence[str] | Mapping[str, Sequence[str]], outcome: str, customer_column: str | None
-) -> dict[str, list[str]]:
+def _groups(drivers: Sequence[str] | Mapping[str, Sequence[str]], outcome: str) -> dict[str, list[str]]:
     if isinstance(drivers, Mapping):
         groups = {
             str(name): _arguments.names(columns, name=f"drivers[{name!r}]")
@@ -174,11 +177,6 @@ def _groups(
         raise ArgumentError(f"outcome={outcome!r} must be the name of one column.")
     if outcome in columns:
         raise ArgumentError(f"outcome={outcome!r} is also among the drivers; take it out of them.")
-    if customer_column is not None and customer_column in (*columns, outcome):
-        raise ArgumentError(
-            f"customer_column={customer_column!r} is also the outcome or a driver; "
-            "name the column that says whose row it is."
-        )
     return groups
 
 
@@ -190,7 +188,13 @@ def _generator(rng: np.random.Generator | None) -> np.random.Generator:
     return rng
 
 
-def _check_source(customers: Any, correlations: Any, n: int | None, customer_column: str | None) -> None:
+def _check_source(
+    customers: Any,
+    correlations: Any,
+    n: int | None,
+    variables: Sequence[str],
+    row_columns: Mapping[str, str | None],
+) -> None:
     if (customers is None) == (correlations is None):
         received = "neither" if customers is None else "both"
         raise ArgumentError(
@@ -198,10 +202,11 @@ def _check_source(customers: Any, correlations: Any, n: int | None, customer_col
         )
     if correlations is None and n is not None:
         raise ArgumentError(f"n={n!r} belongs to correlations=; from a table it is counted.")
-    if correlations is not None and customer_column is not None:
-        raise ArgumentError(
-            f"customer_column={customer_column!r} belongs to a table of customers; a matrix has no rows."
-        )
+    for name, column in row_columns.items():
+        if correlations is not None and column is not None:
+            raise ArgumentError(f"{name}={column!r} belongs to a table of customers; a matrix has no rows.")
+        if column in variables:
+            raise ArgumentError(f"{name}={column!r} is also the outcome or a driver; name another column.")
 
 
 def _collinear(among: Floats, groups: Mapping[str, Sequence[str]]) -> str:

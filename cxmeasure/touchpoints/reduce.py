@@ -26,8 +26,12 @@ class CrossProducts:
     Attributes
     ----------
     n, n_missing, n_customers : int
-        Rows without a missing value, rows left out, customers of the rows kept.
+        Rows without a missing value and with weight, rows left out for a missing value, customers of
+        the rows kept.
+    n_effective : float
+        Equally weighted rows worth as much (Kish); `n` without weights.
     counts : ndarray of shape (buckets,)
+        Rows, or the sums of their weights, the largest weight being 1.
     sums : ndarray of shape (buckets, q)
     products : ndarray of shape (buckets, q, q)
         Variables in the order drivers, outcome.
@@ -36,12 +40,19 @@ class CrossProducts:
     n: int
     n_missing: int
     n_customers: int
+    n_effective: float
     counts: Floats
     sums: Floats
     products: Floats
 
 
-def cross_products(customers: Any, *, variables: Sequence[str], customer_column: str | None) -> CrossProducts:
+def cross_products(
+    customers: Any,
+    *,
+    variables: Sequence[str],
+    customer_column: str | None = None,
+    weight_column: str | None = None,
+) -> CrossProducts:
     """Return cross-products of `variables` over the rows that have them all.
 
     Two passes in the user's engine: counts, means and ranges; then the products of what is left after
@@ -51,7 +62,7 @@ def cross_products(customers: Any, *, variables: Sequence[str], customer_column:
     ------
     TableError, DataError
         If a column is missing or holds no numbers, there is no row, no complete row, a value is
-        infinite, or a variable is constant.
+        infinite, a variable is constant, or a weight is negative, infinite, missing, or zero for all.
     EstimationError
         If there are too few complete rows for so many drivers.
     """
@@ -61,50 +72,59 @@ def cross_products(customers: Any, *, variables: Sequence[str], customer_column:
     }
     if customer_column is not None:
         roles["customer"] = (customer_column, "key")
+    if weight_column is not None:
+        roles["weight"] = (weight_column, "number")
+    has_customers = customer_column is not None
     frame = adopt(customers, roles, name="customers")
-    seen = collect(_described(frame, names, has_customers=customer_column is not None)).iloc[0]
-    _refuse_bad(seen, variables, names)
+    if weight_column is None:
+        frame = frame.with_columns(weight=nw.lit(1.0))
+    seen = collect(_described(frame, names, has_customers=has_customers)).iloc[0]
+    _refuse_bad(seen, variables, names, weight_column)
     n_customers = _n_customers(seen)
-    scaled = frame.drop_nulls().with_columns(
-        **{
-            name: (nw.col(name) - float(seen[f"mean_{name}"]))
-            / float(seen[f"max_{name}"] - seen[f"min_{name}"])
-            for name in names
-        }
-    )
     in_order = [name for _, name in sorted(zip(variables, names, strict=True))]
-    bucketed = _bucketed(scaled, in_order, n_customers, has_customers=customer_column is not None)
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i:]]
-    bucketed = bucketed.with_columns(n=nw.lit(1.0), **{f"{a}_{b}": nw.col(a) * nw.col(b) for a, b in pairs})
-    columns = ["n", *names, *(f"{a}_{b}" for a, b in pairs)]
-    tally = collect(bucketed.group_by("bucket").agg(*(nw.col(column).sum() for column in columns)))
-    sums = tally.sort_values("bucket")[columns].to_numpy(float)
+    kept = frame.drop_nulls().filter(nw.col("weight") > 0)
+    bucketed = _bucketed(kept, [*in_order, "weight"], n_customers, has_customers=has_customers)
+    sums = _summed(bucketed, seen, names)
     q = len(names)
     products = np.empty((len(sums), q, q))
     upper = np.triu_indices(q)
-    products[:, upper[0], upper[1]] = products[:, upper[1], upper[0]] = sums[:, q + 1 :]
-    n = int(seen["n"])
-    return CrossProducts(n, int(seen["rows"]) - n, n_customers, sums[:, 0], sums[:, 1 : q + 1], products)
+    products[:, upper[0], upper[1]] = products[:, upper[1], upper[0]] = sums[:, q + 2 :]
+    return CrossProducts(
+        n=int(seen["n"]),
+        n_missing=int(seen["rows"] - seen["n_complete"]),
+        n_customers=n_customers,
+        n_effective=float(sums[:, 0].sum() ** 2 / sums[:, 1].sum()),
+        counts=sums[:, 0],
+        sums=sums[:, 2 : q + 2],
+        products=products,
+    )
 
 
 def _described(frame: Lazy, names: Sequence[str], *, has_customers: bool) -> Lazy:
-    """Return one row: how many rows, complete rows, missing and infinite values; means and ranges."""
-    is_complete = ~nw.any_horizontal(
-        *(nw.col(name).is_null() for name in frame.collect_schema().names()), ignore_nulls=False
-    )
-    flagged = frame.with_columns(rows=nw.lit(1), n=is_complete.cast(nw.Int64), is_complete=is_complete)
+    """Return one row: how many rows of which kind, means and ranges of the rows that count."""
+    weight = nw.col("weight")
+    needed = [*names, "customer"] if has_customers else list(names)
+    is_complete = ~nw.any_horizontal(*(nw.col(name).is_null() for name in needed), ignore_nulls=False)
     # Flag columns first: an expression with a condition inside an aggregation is ignored on some engines.
-    kept = [*names, "customer"] if has_customers else list(names)
+    flagged = frame.with_columns(
+        rows=nw.lit(1),
+        n_complete=is_complete.cast(nw.Int64),
+        n_bad_weight=(weight.is_null() | (weight < 0) | (weight > _LARGEST)).cast(nw.Int64),
+        counts=(is_complete & (weight > 0)).fill_null(False),
+    )
     flagged = flagged.with_columns(
-        **{f"kept_{name}": nw.when(nw.col("is_complete")).then(nw.col(name)) for name in kept},
+        n=nw.col("counts").cast(nw.Int64),
+        **{f"kept_{name}": nw.when(nw.col("counts")).then(nw.col(name)) for name in [*needed, "weight"]},
         **{f"n_missing_{name}": nw.col(name).is_null().cast(nw.Int64) for name in names},
         **{
             f"n_infinite_{name}": (nw.col(name).abs() > _LARGEST).fill_null(False).cast(nw.Int64)
             for name in names
         },
     )
-    counts = ["rows", "n", *(f"n_{kind}_{name}" for kind in ("missing", "infinite") for name in names)]
-    described = [nw.col(count).sum() for count in counts]
+    totals = ["rows", "n_complete", "n", "n_bad_weight"]
+    totals += [f"n_{kind}_{name}" for kind in ("missing", "infinite") for name in names]
+    described = [nw.col(total).sum() for total in totals]
+    described.append(nw.col("kept_weight").max().alias("max_weight"))
     for name in names:
         value = nw.col(f"kept_{name}")
         described += [
@@ -117,6 +137,29 @@ def _described(frame: Lazy, names: Sequence[str], *, has_customers: bool) -> Laz
     return flagged.select(*described)
 
 
+def _summed(bucketed: Lazy, seen: pd.Series, names: Sequence[str]) -> Floats:
+    """Return one row a bucket: Σw, Σw², the weighted sums of each variable and of each two."""
+    weight = nw.col("weight") / float(seen["max_weight"])
+    scaled = bucketed.with_columns(
+        weight=weight,
+        weight_squared=weight * weight,
+        **{
+            name: (nw.col(name) - float(seen[f"mean_{name}"]))
+            / float(seen[f"max_{name}"] - seen[f"min_{name}"])
+            for name in names
+        },
+    )
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i:]]
+    weighted = {f"w_{name}": nw.col("weight") * nw.col(name) for name in names}
+    weighted |= {f"w_{a}_{b}": nw.col("weight") * nw.col(a) * nw.col(b) for a, b in pairs}
+    columns = ["weight", "weight_squared", *weighted]
+    tally = collect(
+        scaled.with_columns(**weighted).group_by("bucket").agg(*(nw.col(column).sum() for column in columns))
+    )
+    sums: Floats = tally.sort_values("bucket")[columns].to_numpy(float)
+    return sums
+
+
 def _n_customers(seen: pd.Series) -> int:
     if "n_customers" not in seen:
         return int(seen["n"])
@@ -124,7 +167,9 @@ def _n_customers(seen: pd.Series) -> int:
     return int(seen["n_customers"]) - int(seen["n"] < seen["rows"])
 
 
-def _refuse_bad(seen: pd.Series, variables: Sequence[str], names: Sequence[str]) -> None:
+def _refuse_bad(
+    seen: pd.Series, variables: Sequence[str], names: Sequence[str], weight_column: str | None
+) -> None:
     n_rows = int(seen["rows"]) if pd.notna(seen["rows"]) else 0
     refuse_if_empty(n_rows, name="customers")
     for name, column in zip(names, variables, strict=True):
@@ -135,24 +180,34 @@ def _refuse_bad(seen: pd.Series, variables: Sequence[str], names: Sequence[str])
             )
         if seen[f"n_missing_{name}"] == n_rows:
             raise DataError(f"Every value of {column!r} is missing; leave that column out.")
-    n, n_drivers = int(seen["n"]), len(variables) - 1
-    if n == 0:
+    if bad := int(seen["n_bad_weight"]):
+        raise DataError(
+            f"{bad:,} weights in {weight_column!r} are negative, infinite or missing; "
+            "give every customer a finite weight of zero or more."
+        )
+    if not seen["n_complete"]:
         raise DataError(
             f"None of the {n_rows:,} rows has a value in all of {listed(variables)}; "
             "leave out the columns with most missing values, or fill them in first."
         )
+    if not seen["n"]:
+        raise DataError(f"All weights in {weight_column!r} are zero; at least some customers must count.")
+    _refuse_few(int(seen["n"]), len(variables) - 1)
+    for name, column in zip(names, variables, strict=True):
+        if seen[f"min_{name}"] == seen[f"max_{name}"]:
+            raise DataError(
+                f"{column!r} is {seen[f'min_{name}']:g} in all {int(seen['n']):,} complete rows; "
+                "what does not vary explains nothing and cannot be explained. Leave it out."
+            )
+
+
+def _refuse_few(n: int, n_drivers: int) -> None:
     if n < n_drivers + 2:
         raise EstimationError(
             f"{n:,} complete row{'s' if n > 1 else ''} for {n_drivers} driver{'s' if n_drivers > 1 else ''}: "
             "R² would be 1 whatever they hold. "
             f"Give at least {n_drivers + 2} rows without missing values, or fewer drivers."
         )
-    for name, column in zip(names, variables, strict=True):
-        if seen[f"min_{name}"] == seen[f"max_{name}"]:
-            raise DataError(
-                f"{column!r} is {seen[f'min_{name}']:g} in all {n:,} complete rows; "
-                "what does not vary explains nothing and cannot be explained. Leave it out."
-            )
 
 
 def _bucketed(frame: Lazy, in_order: Sequence[str], n_customers: int, *, has_customers: bool) -> Lazy:

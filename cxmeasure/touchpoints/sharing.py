@@ -45,6 +45,7 @@ def divided(
         each["note"] = source.note
         each["n_missing"] = source.n_missing
         each["n_customers"] = source.n_customers if source.n_customers is not None else np.nan
+        each["n_effective"] = source.n_effective if source.n_effective is not None else np.nan
     details = {"r2": tidy(r2)}
     if len(draws):
         details["pairs"] = _pairs(list(groups), point, draws, conf_level)
@@ -153,6 +154,8 @@ def _assumptions(source: Source) -> tuple[str, ...]:
         ]
         if source.n_customers is None:
             said.append("The interval supposes that the variables are jointly normal.")
+    if source.is_weighted:
+        said.append("The weights are taken as known.")
     if source.n_missing:
         said.append(f"The {source.n_missing:,} rows left out for a missing value would have shown the same.")
     return tuple(said)

@@ -107,6 +107,23 @@ class TestShares:
         moved = customers.assign(app=customers["app"] * 1e-8, price=customers["price"] + 2.0**40)
         pd.testing.assert_frame_equal(importance_of(customers).table, importance_of(moved).table, rtol=1e-9)
 
+    def test_a_weight_counts_a_row_so_many_times(self) -> None:
+        customers = customers_of(120)
+        customers["weight"] = np.arange(120) % 4
+        customers.loc[3, "app"] = np.nan
+        repeated = customers.loc[np.repeat(customers.index, customers["weight"])]
+        found = importance_of(customers, weight_column="weight")
+        expected = importance_of(repeated, n_boot=0)
+        np.testing.assert_allclose(found.table["estimate"], expected.table["estimate"], atol=1e-12)
+        assert found.table["n"].tolist() == [89] * 4
+        assert found.table["n_missing"].tolist() == [1] * 4
+        weights = customers["weight"].drop(3)
+        effective = weights.sum() ** 2 / (weights**2).sum()
+        assert found.table["n_effective"].tolist() == pytest.approx([effective] * 4)
+        assert "The weights are taken as known." in found.assumptions
+        scaled = importance_of(customers.assign(weight=customers["weight"] * 1e-9), weight_column="weight")
+        np.testing.assert_allclose(scaled.draws, found.draws, atol=1e-12)
+
     def test_the_number_of_rows_that_lack_a_value_is_said(self) -> None:
         customers = customers_of(300)
         customers.loc[:6, "app"] = np.nan
@@ -254,15 +271,18 @@ class TestIntervals:
 
 class TestEngines:
     @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-    @pytest.mark.parametrize("customer_column", [None, "customer"])
+    @pytest.mark.parametrize("column", ["", "customer_column", "weight_column"])
     @pytest.mark.parametrize("engine", ["polars", "lazy", "arrow", "duckdb", "ibis", "parquet"])
-    def test_every_engine_gives_the_same(
-        self, engine: str, customer_column: str | None, tmp_path: Path
-    ) -> None:
+    def test_every_engine_gives_the_same(self, engine: str, column: str, tmp_path: Path) -> None:
         customers = customers_of(700)
         customers["customer"] = [f"{'ÄbC'[i % 3]}{i % 300}" for i in range(700)]
         customers.loc[::50, "app"] = np.nan
-        expected = importance_of(customers, customer_column=customer_column)
+        # Rows alike but for the weight must be numbered alike everywhere: few distinct rows.
+        customers["weight"] = np.arange(700) % 5 / 4
+        choices = {column: column.removesuffix("_column")} if column else {}
+        if column == "weight_column":
+            customers[[*DRIVERS, "overall"]] = (customers[[*DRIVERS, "overall"]] > 6).astype(float)
+        expected = importance_of(customers, **choices)
         connection = duckdb.connect()
         table = pa.Table.from_pandas(customers)
         connection.register("t", table)
@@ -276,7 +296,7 @@ class TestEngines:
             "ibis": lambda: ibis.memtable(customers),
             "parquet": lambda: str(path),
         }[engine]()
-        result = importance_of(frame, customer_column=customer_column)
+        result = importance_of(frame, **choices)
         pd.testing.assert_frame_equal(result.table, expected.table, rtol=1e-9)
         pd.testing.assert_frame_equal(result.details["pairs"], expected.details["pairs"], rtol=1e-8)
         np.testing.assert_allclose(result.draws, expected.draws, atol=1e-10)
@@ -317,6 +337,16 @@ BAD_TABLES: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (customers_of(40), {"conf_level": 95}, ArgumentError, "conf_level=95 is out of range"),
     (customers_of(40), {"n": 40}, ArgumentError, "n=40 belongs to correlations="),
     (customers_of(40), {"customer_column": "app"}, ArgumentError, "is also the outcome or a driver"),
+    (customers_of(40), {"weight_column": "customer"}, TableError, "must hold numbers"),
+    (_with("w", 1.0), {"weight_column": "app", "drivers": ["app"]}, ArgumentError, "weight_column='app' is"),
+    (_with("w", 0.0), {"weight_column": "w"}, DataError, "All weights in 'w' are zero"),
+    (
+        _with("w", 1.0, slice(3, None)),
+        {"weight_column": "w"},
+        DataError,
+        "3 weights in .w. are negative",
+    ),
+    (_with("w", -1.0), {"weight_column": "w"}, DataError, "40 weights in 'w' are negative"),
     (None, {}, ArgumentError, "received neither"),
     (customers_of(40), {"correlations": pd.DataFrame()}, ArgumentError, "received both"),
     ([1, 2], {}, TableError, "customers must be a pandas, .* table"),
