@@ -19,7 +19,7 @@ from scipy import special
 from cxmeasure._stats.intervals import Floats
 
 LOWEST, HIGHEST = -20.0, 20.0
-_INFINITE = 60.0
+INFINITE = 60.0
 _STEPS = 42
 _GRID = 192
 
@@ -73,7 +73,9 @@ def best_u(x: Floats, periods: Periods) -> Floats:
         return np.asarray(np.sum(periods.exposed * special.expit(odds), axis=-1) < total)
 
     shape = np.broadcast_shapes(np.shape(x), total.shape)
-    return _bisect(is_below, np.full(shape, -_INFINITE), np.full(shape, _INFINITE))
+    found = _bisect(is_below, np.full(shape, -INFINITE), np.full(shape, INFINITE))
+    found = np.where(total == periods.exposed.sum(axis=-1), INFINITE, found)
+    return np.where(total == 0, -INFINITE, found)
 
 
 def fit(periods: Periods) -> tuple[Floats, Floats]:
@@ -128,9 +130,8 @@ def region(periods: Periods, u: Floats, x: Floats, drop: float) -> Region:
     def is_inside(candidate: Floats) -> Floats:
         return np.asarray(log_likelihood(best_u(candidate, periods), candidate, periods) >= cut)
 
-    lowest, highest = np.full_like(x, LOWEST), np.full_like(x, HIGHEST)
-    first = np.where(is_inside(lowest), lowest, _bisect(is_inside, x, lowest))
-    last = np.where(is_inside(highest), highest, _bisect(is_inside, x, highest))
+    edges = np.stack([np.full_like(x, LOWEST), np.full_like(x, HIGHEST)])
+    first, last = np.where(is_inside(edges), edges, _bisect(is_inside, np.stack([x, x]), edges, steps=30))
     # Denser at the ends, where the region closes like an ellipse.
     place = (1 - np.cos(np.linspace(0, np.pi, _GRID))) / 2
     grid = first[..., None] + (last - first)[..., None] * place
@@ -140,8 +141,8 @@ def region(periods: Periods, u: Floats, x: Floats, drop: float) -> Region:
     def is_supported(candidate: Floats) -> Floats:
         return np.asarray(log_likelihood(candidate, grid, beside) >= at_least)
 
-    low = _bisect(is_supported, best, np.full_like(best, -_INFINITE))
-    high = _bisect(is_supported, best, np.full_like(best, _INFINITE))
+    low = _bisect(is_supported, best, np.full_like(best, -INFINITE))
+    high = _bisect(is_supported, best, np.full_like(best, INFINITE))
     return Region(grid, low, high)
 
 
@@ -177,10 +178,10 @@ def _weight(x: Floats, n_periods: int) -> Floats:
     return periods / (np.exp(np.asarray(x))[..., None] + periods)
 
 
-def _bisect(holds: Callable[[Floats], Floats], good: Floats, bad: Floats) -> Floats:
+def _bisect(holds: Callable[[Floats], Floats], good: Floats, bad: Floats, *, steps: int = _STEPS) -> Floats:
     """Return the last point, element by element, from `good` towards `bad` at which `holds` is true."""
     good, bad = np.array(good, dtype=float), np.array(bad, dtype=float)
-    for _ in range(_STEPS):
+    for _ in range(steps):
         middle = (good + bad) / 2
         is_good = holds(middle)
         good, bad = np.where(is_good, middle, good), np.where(is_good, bad, middle)

@@ -248,6 +248,8 @@ def _curve(fit: _Fit, horizon: int) -> _Part:
 
 
 def _survival_and_rate(u: Floats, x: Floats, horizon: int) -> Floats:
+    # The search ends at ±60, which is infinity: then a share is 0 or 1 and no rounding error.
+    u = np.where(np.abs(u) > model.INFINITE - 1, np.copysign(np.inf, u), u)
     survival = np.exp(model.log_survival(u, x, horizon))
     first = np.ones((*survival.shape[:-1], 1))
     rate = special.expit(model.log_odds(u, x, horizon))

@@ -37,9 +37,9 @@ def counts_in_order(survivors: Any) -> Floats:
         )
     missing = np.asarray(pd.isna(values))
     if values.dtype.kind not in "iuf":
-        odd = [item for item in values[~missing] if isinstance(item, bool | np.bool_) or not _is_number(item)]
+        odd = [item for item in values[~missing] if isinstance(item, bool) or not isinstance(item, Real)]
         if odd:
-            raise TableError(f"survivors must hold numbers; it holds {odd[0]!r}.")
+            raise TableError(f"survivors must hold numbers; it holds {odd[0]!s}.")
     if missing.any():
         raise DataError(
             f"{missing.sum():,} of the {len(values):,} survivor counts are missing; "
@@ -48,10 +48,6 @@ def counts_in_order(survivors: Any) -> Floats:
     counts = values.astype(float)
     _refuse_bad_counts(counts)
     return counts
-
-
-def _is_number(item: object) -> bool:
-    return isinstance(item, Real)
 
 
 def _refuse_bad_counts(counts: Floats) -> None:
