@@ -27,12 +27,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 GIGABYTE = 10**9
 NEEDED = 3 * GIGABYTE
 
-NBVAL = [
-    "--nbval",
-    "--nbval-current-env",
-    "--nbval-cell-timeout=120",
-    "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
-]
+NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
 BUILD = "from jupyter_book.cli.main import main; main()"
 LAB = [
     "--ServerApp.root_dir=" + str(ROOT / "workbooks"),

@@ -63,7 +63,7 @@ def check(exercise: str, answer: Any) -> Verdict:
     Examples
     --------
     >>> import cxmeasure
-    >>> cxmeasure.check("three-questions/1", 0.5)
+    >>> cxmeasure.check("three-questions/3", 0.5)
     Not yet. Your number is too high.
     """
     known = exercises()

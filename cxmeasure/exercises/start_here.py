@@ -22,14 +22,14 @@ def _people() -> int:
     return int(table("copenhagen")["residents"].sum())
 
 
-def _ends(people: pd.DataFrame, method: str = "score") -> list[float]:
-    result = survey.metric(people, score_column="score", metric="top_box", threshold=3, method=method)
+def _ends(people: pd.DataFrame) -> list[float]:
+    result = survey.metric(people, score_column="score", metric="top_box", threshold=3)
     return list(result.table[["conf_low", "conf_high"]].iloc[0])
 
 
-def _low() -> pd.DataFrame:
+def _with_influence(level: str) -> pd.DataFrame:
     people = residents()
-    return people[people["influence"] == "Low"]
+    return people[people["influence"] == level]
 
 
 EXERCISES = {
@@ -51,13 +51,13 @@ EXERCISES = {
         },
     ),
     "3": Exercise(
-        answer=lambda: _ends(_low()),
+        answer=lambda: _ends(_with_influence("Low")),
         tolerance=0.0015,
         mistakes={
             "That interval is about all residents; take only those with low influence.": lambda: _ends(
                 residents()
             ),
-            "That is the Wald interval; the score interval is asked for.": lambda: _ends(_low(), "wald"),
+            "Those are the residents with high influence.": lambda: _ends(_with_influence("High")),
         },
     ),
 }

@@ -33,7 +33,7 @@ def test_every_estimator_has_a_chart_of_its_name(wing: str) -> None:
     drawn = {
         name for name, thing in inspect.getmembers(chart, inspect.isfunction) if not name.startswith("_")
     }
-    drawn = {name for name in drawn if getattr(chart, name).__module__.startswith("cxmeasure.")}
+    drawn = {name for name in drawn if getattr(chart, name).__module__.startswith(chart.__name__)}
     assert estimators(wing), "a wing without an estimator tests nothing"
     assert estimators(wing) - set(WITHOUT_CHART) <= drawn
     assert drawn <= set(public(wing)), "a chart without an estimator"
