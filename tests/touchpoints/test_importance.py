@@ -193,6 +193,26 @@ class TestIntervals:
         ratio = unowned.table["std_error"] / owned.table["std_error"]
         assert ratio.between(0.3, 0.75).all()  # half, were there more draws
 
+    def test_rows_that_do_not_count_are_no_customers_and_no_draws(self) -> None:
+        customers = customers_of(120).assign(weight=1.0)
+        customers.loc[:9, "weight"] = 0.0
+        customers.loc[10:14, "app"] = np.nan
+        left = customers.iloc[15:]
+        for choices in ({}, {"customer_column": "customer"}):
+            found = importance_of(customers, weight_column="weight", **choices)
+            assert found.table["n_customers"].tolist() == [105] * 4
+            np.testing.assert_allclose(found.draws, importance_of(left, **choices).draws, atol=1e-12)
+
+    def test_the_ends_of_an_interval_are_percentiles_of_the_draws(self) -> None:
+        result = importance_of(customers_of(300), conf_level=0.8)
+        ends = np.quantile(result.draws, [0.1, 0.9], axis=0)
+        np.testing.assert_allclose(result.table[["conf_low", "conf_high"]].T, ends, atol=1e-15)
+        np.testing.assert_allclose(result.table["std_error"], result.draws.std(axis=0, ddof=1), atol=1e-15)
+        r2 = result.details["r2"].iloc[0]
+        np.testing.assert_allclose(
+            [r2.conf_low, r2.conf_high], np.quantile(result.draws.sum(axis=1), [0.1, 0.9]), atol=1e-12
+        )
+
     def test_the_same_generator_gives_the_same_interval_and_another_another(self) -> None:
         customers = customers_of(300)
         again = importance_of(customers).table
