@@ -4,9 +4,9 @@ Three wings: `lifecycle` (where each customer stands), `touchpoints` (which mome
 (who answers, and what that is worth). `lantern` is the sample company whose truth is known.
 """
 
-from cxmeasure import lifecycle, survey, theme, touchpoints
+from cxmeasure import lantern, lifecycle, survey, theme, touchpoints
 from cxmeasure.exercises import check
 from cxmeasure.results import Estimates, Scores
 
-__all__ = ["Estimates", "Scores", "check", "lifecycle", "survey", "theme", "touchpoints"]
+__all__ = ["Estimates", "Scores", "check", "lantern", "lifecycle", "survey", "theme", "touchpoints"]
 __version__ = "0.1.0"
