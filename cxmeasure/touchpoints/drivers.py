@@ -99,8 +99,8 @@ def importance(
     buckets of customers (hashed; every customer a bucket, up to 200) are summed in the engine that
     holds the rows and resampled, so that no draw reads a row again. Intervals from a matrix with `n`
     are percentiles of Wishart draws, which supposes normal variables. A draw costs what the estimate
-    costs, twice as much for each driver more: 500 draws of 8 drivers 0.05 s, of 15 some 2 s, of 20
-    some 75 s.
+    costs, twice as much for each driver more: 500 draws of 8 drivers 0.05 s, of 15 some 1 s, of 20
+    some 40 s, of 25 some 20 minutes: take fewer draws, groups, or ``johnson``.
 
     A share cannot be negative. A driver without any effect has a small positive share, and an interval
     of percentiles that stays above zero: compare drivers with one another, not with zero.
