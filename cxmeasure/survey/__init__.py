@@ -1,7 +1,21 @@
 """Who answers, what they say, and what that is worth."""
 
 from cxmeasure.survey import chart
+from cxmeasure.survey.answering import response_propensity
+from cxmeasure.survey.balancing import covariate_balance
+from cxmeasure.survey.contributing import partial_r_indicators
+from cxmeasure.survey.reduce import tally_responses
+from cxmeasure.survey.representing import r_indicator
 from cxmeasure.survey.response import response_rates
 from cxmeasure.survey.scoring import metric
 
-__all__ = ["chart", "metric", "response_rates"]
+__all__ = [
+    "chart",
+    "covariate_balance",
+    "metric",
+    "partial_r_indicators",
+    "r_indicator",
+    "response_propensity",
+    "response_rates",
+    "tally_responses",
+]

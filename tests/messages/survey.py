@@ -10,14 +10,29 @@ from cxmeasure._frames import adopt
 MODULES = [
     "cxmeasure/_frames.py",
     "cxmeasure/_arguments.py",
+    "cxmeasure/survey/answering.py",
+    "cxmeasure/survey/balancing.py",
+    "cxmeasure/survey/contributing.py",
     "cxmeasure/survey/grouping.py",
-    "cxmeasure/survey/reduce.py",
+    "cxmeasure/survey/reduce/answers.py",
+    "cxmeasure/survey/reduce/dispositions.py",
+    "cxmeasure/survey/reduce/responses.py",
+    "cxmeasure/survey/representing.py",
     "cxmeasure/survey/response.py",
     "cxmeasure/survey/scoring.py",
 ]
 
 ROWS = pd.DataFrame({"ltr": [10, 8, 3], "w": [1.0, 2.0, 3.0], "plan": ["a", "b", "b"]})
 SENT = pd.DataFrame({"disposition": ["I", "R"], "w": [1.0, 1.0], "plan": ["a", "b"]})
+INVITED = pd.DataFrame(
+    {
+        "plan": ["a", "a", "b", "b"],
+        "has_answered": [True, False, True, False],
+        "id": [1, 2, 3, 4],
+        "sent_at": pd.to_datetime(["2025-01-02"] * 4),
+        "answered_at": pd.to_datetime(["2025-01-03"] * 4),
+    }
+)
 ZONED = pl.from_pandas(pd.DataFrame({"at": pd.to_datetime(["2025-01-01"]).tz_localize("UTC")}))
 DEEP = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")]))
 TWICE = pd.DataFrame([[1, 2]], columns=["ltr", "ltr"])
@@ -29,6 +44,14 @@ def metric(answers=ROWS, **choices):
 
 def rates(dispositions=SENT, **choices):
     return lambda: survey.response_rates(dispositions, **choices)
+
+
+def tally(invitations=INVITED, **choices):
+    return lambda: survey.tally_responses(invitations, **{"covariate_columns": ["plan"], **choices})
+
+
+def propensity(invitations=INVITED, **choices):
+    return lambda: survey.response_propensity(invitations, **{"covariate_columns": ["plan"], **choices})
 
 
 CALLS = {
@@ -74,4 +97,36 @@ CALLS = {
     "an invitation without disposition": rates(SENT.assign(disposition=["I", None])),
     "a disposition outside the mapping": rates(SENT.assign(disposition=["I", "done"])),
     "no rate": rates(rates=[]),
+    # tally_responses, response_propensity, r_indicator, covariate_balance
+    "nobody in the table of invitations": tally(INVITED.head(0)),
+    "counts of invitations that are all zero": propensity(
+        INVITED.assign(sent=0, back=0), invited_column="sent", responded_column="back"
+    ),
+    "an invitation that stands twice": tally(INVITED.assign(id=7), id_column="id"),
+    "an answer older than its invitation": tally(
+        INVITED.assign(answered_at=pd.Timestamp("2025-01-01")),
+        sent_column="sent_at",
+        answered_column="answered_at",
+    ),
+    "one of two timestamps": tally(sent_column="sent_at"),
+    "an invitation without a response": tally(
+        INVITED.assign(has_answered=pd.array([1, None, 0, 0], dtype="Int64"))
+    ),
+    "two answers to one invitation": tally(INVITED.assign(has_answered=[2, 1, 0, 0])),
+    "a covariate known of respondents only": propensity(
+        pd.concat([INVITED, INVITED]).assign(plan=["a", None, "b", None] * 2)
+    ),
+    "a covariate named like a count": tally(
+        INVITED.rename(columns={"plan": "n_invited"}), covariate_columns=["n_invited"]
+    ),
+    "no covariate": propensity(covariate_columns=[]),
+    "an interaction with a stranger": propensity(interactions=[("plan", "region")]),
+    "a continuous covariate": propensity(
+        pd.DataFrame({"age": np.arange(100.0), "has_answered": np.arange(100) % 2}), covariate_columns=["age"]
+    ),
+    "nobody answered": propensity(INVITED.assign(has_answered=False)),
+    "covariates that decide everything": propensity(INVITED.assign(plan=["a", "b", "a", "b"])),
+    "nobody to compare": lambda: survey.covariate_balance(
+        INVITED.assign(has_answered=False), covariate_columns=["plan"]
+    ),
 }

@@ -1,4 +1,4 @@
-"""`Estimates` of the survey wing → Altair charts, each of its estimator's name."""
+"""Charts of scores and of what becomes of them."""
 
 import altair as alt
 import pandas as pd
@@ -56,36 +56,3 @@ def _finding(rows: pd.DataFrame, name: str, decimals: int, *, is_grouped: bool) 
     if len(rows) > 1 and first.conf_low > last.conf_high:
         return f"{first.label} scores above {last.label}: their intervals do not meet"
     return f"{first.label} has the highest {name}; its interval meets that of {last.label}"
-
-
-def response_rates(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
-    """Draw what `survey.response_rates` returned, an interval a rate and group.
-
-    Parameters
-    ----------
-    result : Estimates
-        The result of `survey.response_rates`.
-    title : str, optional
-        The finding; by default how many in a hundred answered.
-
-    Examples
-    --------
-    >>> from cxmeasure import survey
-    >>> rates = survey.response_rates({"I": 400, "P": 20, "R": 900, "NC": 680}, rates=["RR1", "RR2"])
-    >>> survey.chart.response_rates(rates).description
-    'RR1 20.0, 95% interval 18.3 to 21.8, from 2,000 invitations. RR2 21.0, 95% interval 19.3 to 22.8,
-    from 2,000 invitations.'
-    """
-    table = result.table.dropna(subset="estimate")
-    rows = table.assign(label=_charts.labels(table, [*by_columns(result), "term"]))
-    columns = ["estimate", "conf_low", "conf_high"]
-    rows[columns] = 100 * rows[columns]
-    first = rows.iloc[0]
-    span = f"{first.conf_low:.0f} to {first.conf_high:.0f}"
-    return _charts.forest(
-        rows,
-        title=title or f"{first.label}: {first.estimate:.0f} in 100, somewhere from {span}",
-        subtitle=f"AAPOR outcome rates with their {result.conf_level:.0%} intervals",
-        axis="of 100 invitations in the denominator",
-        description=_charts.spoken(rows.head(8), decimals=1, conf_level=result.conf_level, of="invitations"),
-    )

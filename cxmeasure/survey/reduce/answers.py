@@ -1,15 +1,14 @@
-"""A user's answers and invitations → small tables of counts and sums, in the user's engine."""
+"""A user's answers → small tables of counts and sums, in the user's engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._arguments import closest
-from cxmeasure._frames import Kind, adopt, collect, listed, refuse_if_empty
-from cxmeasure.errors import ArgumentError, DataError
+from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
+from cxmeasure.errors import DataError
 
 _HUGE = 1.7976931348623157e308
 _LARGEST_WEIGHT = 1e100
@@ -106,7 +105,7 @@ def _flagged(frame: nw.LazyFrame[Any], coding: Coding, centre: float) -> nw.Lazy
         n_missing=score.is_null().cast(nw.Int64),
         n_outside=outside.fill_null(False).cast(nw.Int64),
         n_fraction=fraction.fill_null(False).cast(nw.Int64),
-        n_bad_weight=_is_bad(weight).cast(nw.Int64),
+        n_bad_weight=is_bad_weight(weight).cast(nw.Int64),
         n=(answered & (weight > 0)).fill_null(False).cast(nw.Int64),
         f=coding.value(centre).fill_null(0.0),
         w=nw.when(answered).then(weight).otherwise(nw.lit(0.0)),
@@ -115,7 +114,8 @@ def _flagged(frame: nw.LazyFrame[Any], coding: Coding, centre: float) -> nw.Lazy
     return frame.with_columns(w2=w * w, wf=w * f, wff=w * f * f, w2f=w * w * f, w2ff=w * w * f * f)
 
 
-def _is_bad(weight: nw.Expr) -> nw.Expr:
+def is_bad_weight(weight: nw.Expr) -> nw.Expr:
+    """Return whether a weight is negative, infinite, missing, or too extreme to be squared."""
     too_small = (weight > 0) & (weight < 1 / _LARGEST_WEIGHT)
     return weight.is_null() | (weight < 0) | (weight > _LARGEST_WEIGHT) | too_small.fill_null(False)
 
@@ -151,72 +151,3 @@ def _refuse_bad(tally: pd.DataFrame, coding: Coding, score_column: str, weight_c
             "this metric is defined on single answers, not on averages of them."
         )
     refuse_bad_weights(count["n_bad_weight"], count["n"], weight_column, row="answer")
-
-
-DISPOSITIONS = ("I", "P", "R", "NC", "O", "UH", "UO", "NE")
-"""AAPOR's final dispositions: complete, partial, refusal, non-contact, other, unknown household,
-unknown other, not eligible."""
-
-
-def tally_dispositions(
-    invitations: Any,
-    *,
-    disposition_column: str,
-    mapping: Mapping[str, str] | None,
-    by: Sequence[str],
-    weight_column: str | None,
-) -> pd.DataFrame:
-    """Return one row a group (in `group_keys`) and disposition code: n, Σw and Σw².
-
-    Raises
-    ------
-    ArgumentError
-        If `mapping` leads to a code that AAPOR does not know.
-    DataError
-        If there is no row, a disposition is missing or not in the mapping, or a weight cannot be used.
-    """
-    groups = group_keys(by)
-    roles: dict[str, tuple[str, Kind]] = {"code": (disposition_column, "text")}
-    roles |= {key: (column, "any") for key, column in zip(groups, by, strict=True)}
-    if weight_column is not None:
-        roles["weight"] = (weight_column, "number")
-    frame = adopt(invitations, roles, name="invitations")
-    if weight_column is None:
-        frame = frame.with_columns(weight=nw.lit(1.0))
-    weight = nw.col("weight")
-    frame = frame.with_columns(
-        rows=nw.lit(1),
-        n=(weight > 0).fill_null(False).cast(nw.Int64),
-        n_bad_weight=_is_bad(weight).cast(nw.Int64),
-        w=weight,
-        w2=weight * weight,
-    )
-    keys = ["code", *groups]
-    sums = [nw.col(name).sum() for name in ("rows", "n", "n_bad_weight", "w", "w2")]
-    tally = collect(frame.group_by(*keys).agg(*sums))
-    refuse_if_empty(len(tally), name="invitations")
-    refuse_bad_weights(
-        int(tally["n_bad_weight"].sum()), int(tally["n"].sum()), weight_column, row="invitation"
-    )
-    tally["code"] = _mapped(tally["code"], mapping, disposition_column)
-    grouped = tally.groupby([*groups, "code"], dropna=False, sort=True)[["n", "w", "w2"]].sum()
-    small: pd.DataFrame = grouped.reset_index()
-    return small
-
-
-def _mapped(codes: pd.Series, mapping: Mapping[str, str] | None, column: str) -> pd.Series:
-    meaning = dict(mapping) if mapping is not None else {code: code for code in DISPOSITIONS}
-    wrong = sorted(set(meaning.values()) - set(DISPOSITIONS))
-    if wrong:
-        raise ArgumentError(
-            f"mapping leads to {listed(wrong)}; the codes are {listed(DISPOSITIONS, most=8)}."
-        )
-    if codes.isna().any():
-        raise DataError(f"Some invitations have no value in {column!r}; map those to a disposition first.")
-    unknown = sorted(set(codes) - set(meaning))
-    if unknown:
-        raise DataError(
-            f"{column!r} holds {listed(unknown)}, which the mapping does not name; "
-            f"map each to one of {listed(DISPOSITIONS, most=8)}.{closest(unknown[0], meaning)}"
-        )
-    return codes.map(meaning)

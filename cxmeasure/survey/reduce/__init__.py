@@ -1,0 +1,15 @@
+"""A user's answers and invitations → small tables of counts and sums, in the user's engine."""
+
+from cxmeasure.survey.reduce.answers import Coding, group_keys, tally_answers
+from cxmeasure.survey.reduce.dispositions import DISPOSITIONS, tally_dispositions
+from cxmeasure.survey.reduce.responses import tally_cells, tally_responses
+
+__all__ = [
+    "DISPOSITIONS",
+    "Coding",
+    "group_keys",
+    "tally_answers",
+    "tally_cells",
+    "tally_dispositions",
+    "tally_responses",
+]
