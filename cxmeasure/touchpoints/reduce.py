@@ -179,7 +179,7 @@ def _refuse_bad(
                 "correct them, or make them missing."
             )
         if seen[f"n_missing_{name}"] == n_rows:
-            raise DataError(f"Every value of {column!r} is missing; leave that column out.")
+            raise DataError(f"Every value of {column!r} is missing; name a column that has values.")
     if bad := int(seen["n_bad_weight"]):
         raise DataError(
             f"{bad:,} weights in {weight_column!r} are negative, infinite or missing; "
@@ -197,7 +197,7 @@ def _refuse_bad(
         if seen[f"min_{name}"] == seen[f"max_{name}"]:
             raise DataError(
                 f"{column!r} is {seen[f'min_{name}']:g} in all {int(seen['n']):,} complete rows; "
-                "what does not vary explains nothing and cannot be explained. Leave it out."
+                "what does not vary explains nothing and cannot be explained. Leave it out, or name another column."
             )
 
 

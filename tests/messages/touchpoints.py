@@ -1,0 +1,71 @@
+"""What can be done wrong in the touchpoint wing."""
+
+import numpy as np
+import pandas as pd
+
+from cxmeasure import touchpoints
+
+MODULES = [
+    "cxmeasure/touchpoints/correlations.py",
+    "cxmeasure/touchpoints/drivers.py",
+    "cxmeasure/touchpoints/reduce.py",
+]
+
+_RATINGS = np.random.default_rng(4).integers(0, 11, size=(40, 3))
+CUSTOMERS = pd.DataFrame(_RATINGS, columns=["app", "support", "overall"]).assign(w=1.0, id=range(40))
+NAMES = ["a", "b", "y"]
+GOOD = [[1.0, 0.5, 0.6], [0.5, 1.0, 0.4], [0.6, 0.4, 1.0]]
+
+
+def importance(customers=CUSTOMERS, **choices):
+    choices = {"outcome": "overall", "drivers": ["app", "support"]} | choices
+    return lambda: touchpoints.importance(customers, **choices)
+
+
+def matrix(square=GOOD, names=NAMES, **choices):
+    frame = pd.DataFrame(square, index=names, columns=names)
+    return importance(None, **{"correlations": frame, "outcome": "y", "drivers": ["a", "b"]} | choices)
+
+
+def halves():
+    customers = CUSTOMERS.astype({"app": float, "support": float})
+    customers.loc[:19, "app"] = np.nan
+    customers.loc[20:, "support"] = np.nan
+    return customers
+
+
+CALLS = {
+    # the question
+    "no driver": importance(drivers=[]),
+    "a driver in two groups": importance(drivers={"one": ["app"], "two": ["app"]}),
+    "an outcome that is a list": importance(outcome=["overall"]),
+    "an outcome among the drivers": importance(drivers=["app", "overall"]),
+    "too many drivers": importance(drivers=[f"d{i}" for i in range(26)]),
+    "a seed for a generator": importance(rng=7),
+    "neither a table nor a matrix": importance(None),
+    "both a table and a matrix": importance(correlations=pd.DataFrame()),
+    "a number of customers beside a table": importance(n=40),
+    "a column of customers beside a matrix": matrix(customer_column="id"),
+    "weights that are a driver": importance(weight_column="app"),
+    # the rows
+    "a driver that is all missing": importance(CUSTOMERS.assign(app=np.nan)),
+    "no complete row": importance(halves()),
+    "an infinite rating": importance(CUSTOMERS.assign(app=np.inf)),
+    "a driver that does not vary": importance(CUSTOMERS.assign(app=3)),
+    "fewer rows than drivers": importance(CUSTOMERS.head(3)),
+    "a negative weight for a customer": importance(CUSTOMERS.assign(w=-1.0), weight_column="w"),
+    "no customer with weight": importance(CUSTOMERS.assign(w=0.0), weight_column="w"),
+    # the matrix
+    "a matrix without labels": importance(None, correlations=np.array(GOOD)),
+    "a matrix with labels on columns alone": importance(
+        None, correlations=pd.DataFrame(GOOD, columns=NAMES), outcome="y", drivers=["a", "b"]
+    ),
+    "a variable that the matrix lacks": matrix(drivers=["a", "c"]),
+    "text in a matrix": matrix([["1", "x", "x"], ["x", "1", "x"], ["x", "x", "1"]]),
+    "half a matrix": matrix([[1, np.nan, np.nan], [0.5, 1, np.nan], [0.6, 0.4, 1]]),
+    "a covariance matrix": matrix([[2, 0.5, 0.6], [0.5, 1, 0.4], [0.6, 0.4, 1]]),
+    "a matrix that is not symmetric": matrix([[1, 0.5, 0.6], [0.4, 1, 0.4], [0.6, 0.4, 1]]),
+    "a correlation above one": matrix([[1, 1.5, 0.6], [1.5, 1, 0.4], [0.6, 0.4, 1]]),
+    "correlations that no data can have": matrix([[1, 0.9, 0.9], [0.9, 1, -0.9], [0.9, -0.9, 1]]),
+    "fewer customers than drivers behind a matrix": matrix(n=3),
+}
