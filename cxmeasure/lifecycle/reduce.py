@@ -1,5 +1,6 @@
 """A user's contracts and counts → small tables, in the user's engine."""
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -232,23 +233,29 @@ def _first_stays(frame: Lazy, stays: Stays) -> Lazy:
 def _in_periods(first: Lazy, stays: Stays, until: date) -> Lazy:
     """Add cohort, and the whole periods entered and reached; drop who was gone before the observation."""
     size, start = _MONTHS_IN[stays.every], nw.col("start")
-    month = start // 100 % 100
+    # A column for each part: written as one expression, the parts would be repeated into a huge query.
+    frame = first.with_columns(*_parts("start"), *_parts("away"), n=nw.lit(1))
+    month = nw.col("start_month")
     cohort = {
         "month": start // 100,
         "quarter": start // 10_000 * 100 + (month + 2) // 3,
         "year": start // 10_000,
         "all": start * 0,
     }[stays.cohort]
-    followed = _whole_months(nw.lit(_as_number(until + timedelta(days=1)))) // size
-    stayed = _whole_months(nw.col("away")) // size
-    if stays.observed_from is None:
-        entered = start * 0
-    else:
+    frame = frame.with_columns(away_length=_month_length(nw.col("away_year"), nw.col("away_month")))
+    entered = nw.lit(0)
+    if stays.observed_from is not None:
         # The first period observed whole begins at the next anniversary, or today if it is one.
-        eve = nw.lit(_as_number(stays.observed_from - timedelta(days=1)))
+        eve = _whole_months_to(stays.observed_from - timedelta(days=1))
         is_late = start < _as_number(stays.observed_from)
-        entered = nw.when(is_late).then(_whole_months(eve) // size + 1).otherwise(nw.lit(0))
-    frame = first.with_columns(cohort=cohort, followed=followed, stayed=stayed, entered=entered, n=nw.lit(1))
+        entered = nw.when(is_late).then(eve // size + 1).otherwise(nw.lit(0))
+    frame = frame.with_columns(
+        cohort=cohort,
+        entered=entered,
+        followed=_whole_months_to(until + timedelta(days=1)) // size,
+        stayed=_whole_months(*(nw.col(f"away_{part}") for part in ("year", "month", "day", "length")))
+        // size,
+    )
     frame = frame.with_columns(
         has_left=(nw.col("stayed") < nw.col("followed")).cast(nw.Int64),
         reached=nw.min_horizontal("stayed", "followed"),
@@ -256,16 +263,27 @@ def _in_periods(first: Lazy, stays: Stays, until: date) -> Lazy:
     return frame.filter(nw.col("reached") >= nw.col("entered"))
 
 
-def _whole_months(end: nw.Expr) -> nw.Expr:
-    """Return the whole months from ``start`` to `end`, both year·10,000 + month·100 + day.
+def _parts(column: str) -> list[nw.Expr]:
+    at = nw.col(column)
+    parts = {"year": at // 10_000, "month": at // 100 % 100, "day": at % 100}
+    return [part.alias(f"{column}_{name}") for name, part in parts.items()]
+
+
+def _month_length(year: nw.Expr, month: nw.Expr) -> nw.Expr:
+    is_leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
+    return nw.when(month == 2).then(is_leap.cast(nw.Int64) + 28).otherwise((month + month // 8) % 2 + 30)
+
+
+def _whole_months_to(day: date) -> nw.Expr:
+    length = monthrange(day.year, day.month)[1]
+    return _whole_months(*(nw.lit(part) for part in (day.year, day.month, day.day, length)))
+
+
+def _whole_months(year: nw.Expr, month: nw.Expr, day: nw.Expr, length: nw.Expr) -> nw.Expr:
+    """Return the whole months from the start to a date in a month of `length` days.
 
     A month is over on the same day of the next, or on its last day where it is shorter.
     """
-    start = nw.col("start")
-    year, month, day = end // 10_000, end // 100 % 100, end % 100
-    is_leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
-    february = is_leap.cast(nw.Int64) + 28
-    length = nw.when(month == 2).then(february).otherwise((month + month // 8) % 2 + 30)
-    is_short = (day < start % 100) & (day < length)
-    months = (year * 12 + month) - (start // 10_000 * 12 + start // 100 % 100)
+    is_short = (nw.col("start_day") > day) & (day < length)
+    months = (year - nw.col("start_year")) * 12 + month - nw.col("start_month")
     return months - is_short.cast(nw.Int64)
