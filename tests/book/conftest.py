@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-AXE_RULES = {"resultTypes": ["violations"], "iframes": False}
+AXE_RULES = {"resultTypes": ["violations"], "iframes": False, "preload": False}
 
 
 def build(folder: Path) -> Path:
@@ -65,15 +66,6 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def axe_script() -> str:
-    """Return axe-core, which finds what a screen reader would stumble over."""
-    found = importlib.util.find_spec("axe_playwright_python")
-    if found is None or found.origin is None:
-        pytest.skip("NO AXE: install axe-playwright-python; accessibility has not been tested.")
-    return (Path(found.origin).parent / "axe.min.js").read_text("utf-8")
-
-
 @dataclass
 class Visit:
     """What was seen on one page."""
@@ -87,16 +79,19 @@ class Visit:
     not_live: int = 0
     overflow: dict[int, int] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
+    violations: list[str] = field(default_factory=list)
     weight: int = 0
     weight_live: int = 0
 
 
+@cache
+def _compressed(name: str) -> int:
+    content = Path(name).read_bytes()
+    return len(content if name.endswith(".woff2") else gzip.compress(content, 6))
+
+
 def _weight(files: set[str]) -> int:
-    total = 0
-    for name in files:
-        content = Path(name).read_bytes()
-        total += len(content if name.endswith(".woff2") else gzip.compress(content, 6))
-    return total
+    return sum(map(_compressed, files))
 
 
 def _listen(page: Page, visit: Visit) -> None:
@@ -130,35 +125,58 @@ DEAD = "() => document.querySelectorAll('figure.cx-chart:not([data-live=yes])').
 OPEN_ALL = "() => { for (const fold of document.querySelectorAll('details')) fold.open = true; }"
 
 
-def _visit(browser: Browser, site: Path, path: Path, pictures: Path) -> Visit:
-    visit = Visit(path.relative_to(site).as_posix())
-    name = visit.path.removesuffix(".html").replace("/", "--")
-    for width in (1280, 360):
-        for scheme in ("light", "dark"):
-            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+@dataclass
+class Eyes:
+    """A browser, what it looks with, and where its pictures go."""
+
+    browser: Browser
+    axe: str
+    pictures: Path
+
+    def visit(self, site: Path, path: Path) -> Visit:
+        """Open a page on a screen and on a phone, in light and in dark, and note all that is seen."""
+        visit = Visit(path.relative_to(site).as_posix())
+        for width in (1280, 360):
+            context = self.browser.new_context(viewport={"width": width, "height": 900})
             page = context.new_page()
             _listen(page, visit)
             page.goto(path.as_uri())
-            page.wait_for_load_state("load")
-            visit.overflow[width] = max(visit.overflow.get(width, 0), page.evaluate(OVERFLOW))
-            page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png", full_page=True)
-            if scheme == "light":
-                seen = page.evaluate(CHARTS)
-                visit.charts = len(seen)
-                visit.without_picture += sum(not chart["picture"] for chart in seen)
-                visit.unnamed_charts += sum(not chart["named"] for chart in seen)
-            if (width, scheme) == (1280, "light"):
-                visit.weight = _weight(visit.loaded)
-            if scheme == "light" and visit.charts:
-                for stage in page.locator(".cx-stage").all():
-                    stage.focus()
-                page.wait_for_function(ALIVE, timeout=20_000)
-                visit.not_live += page.evaluate(DEAD)
-                visit.overflow[width] = max(visit.overflow[width], page.evaluate(OVERFLOW))
-                page.screenshot(path=pictures / f"{name}-{width}-live.png", full_page=True)
+            self._look(page, visit, width)
             context.close()
-    visit.weight_live = _weight(visit.loaded)
-    return visit
+        visit.weight_live = _weight(visit.loaded)
+        return visit
+
+    def _look(self, page: Page, visit: Visit, width: int) -> None:
+        seen = page.evaluate(CHARTS)
+        visit.charts = len(seen)
+        visit.without_picture += sum(not chart["picture"] for chart in seen)
+        visit.unnamed_charts += sum(not chart["named"] for chart in seen)
+        if width == 1280:
+            visit.weight = _weight(visit.loaded)
+        name = visit.path.removesuffix(".html").replace("/", "--")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=self.pictures / f"{name}-{width}-{scheme}.png", full_page=True)
+        page.evaluate(OPEN_ALL)
+        self._bring_to_life(page, visit)
+        visit.overflow[width] = page.evaluate(OVERFLOW)
+        if self.axe and width == 1280:
+            page.evaluate(self.axe)
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                visit.violations += [f"{scheme}, {mark}" for mark in _violations(page)]
+
+    def _bring_to_life(self, page: Page, visit: Visit) -> None:
+        for stage in page.locator(".cx-stage").all():
+            stage.focus()
+        page.wait_for_function(ALIVE, timeout=20_000)
+        visit.not_live += page.evaluate(DEAD)
+
+
+def _violations(page: Page) -> list[str]:
+    found = page.evaluate("(options) => axe.run(document, options)", AXE_RULES)
+    marks = [(rule["id"], node["html"]) for rule in found["violations"] for node in rule["nodes"]]
+    return [f"{name}: {html[:160]}" for name, html in marks]
 
 
 def pages_of(site: Path) -> list[Path]:
@@ -171,11 +189,36 @@ def _visit_all(browser: Browser, site: Path, name: str) -> list[Visit]:
     pictures = ROOT / "_build" / "screenshots" / name
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
-    visits = [_visit(browser, site, path, pictures) for path in pages_of(site)]
-    lines = [f"{'page':60} charts  kB  kB live"]
-    lines += [f"{v.path:60} {v.charts:6} {v.weight / 1000:4.0f} {v.weight_live / 1000:5.0f}" for v in visits]
-    (pictures / "figures.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    eyes = Eyes(browser, _axe_script(), pictures)
+    visits = [eyes.visit(site, path) for path in pages_of(site)]
+    lines = ["page,charts,kilobytes,kilobytes with charts alive,axe violations"]
+    lines += [
+        f"{v.path},{v.charts},{v.weight / 1000:.0f},{v.weight_live / 1000:.0f},{len(v.violations)}"
+        for v in visits
+    ]
+    (pictures / "figures.csv").write_text("\n".join(lines) + "\n", "utf-8")
     return visits
+
+
+def _axe_script() -> str:
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        return ""
+    return (Path(found.origin).parent / "axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture(scope="session")
+def _needs_axe() -> None:
+    if not _axe_script():
+        pytest.skip("NO AXE: install axe-playwright-python; accessibility has not been tested.")
+
+
+@pytest.fixture
+def visit_folder(browser: Browser, tmp_path: Path) -> Callable[[Path], list[Visit]]:
+    """Return a function that visits every page of a folder."""
+    (tmp_path / "pictures").mkdir()
+    eyes = Eyes(browser, _axe_script(), tmp_path / "pictures")
+    return lambda folder: [eyes.visit(folder, path) for path in pages_of(folder)]
 
 
 @pytest.fixture(scope="session")
@@ -212,35 +255,3 @@ def everything(browser: Browser, sample_site: Path) -> Iterator[Callable[..., Pa
     yield open_page
     for context in contexts:
         context.close()
-
-
-@pytest.fixture
-def violations(browser: Browser, axe_script: str) -> Callable[[Path], dict[str, list[str]]]:
-    """Return a function that lists what axe finds on every page of a site, in light and dark."""
-
-    def look(page: Page) -> list[str]:
-        page.evaluate(axe_script)
-        found = page.evaluate("(options) => axe.run(document, options)", AXE_RULES)
-        return [
-            f"{rule['id']}: {node['html'][:160]}" for rule in found["violations"] for node in rule["nodes"]
-        ]
-
-    def search(site: Path) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for path in pages_of(site):
-            for scheme in ("light", "dark"):
-                context = browser.new_context(
-                    viewport={"width": 1280, "height": 900}, color_scheme=scheme, bypass_csp=True
-                )
-                page = context.new_page()
-                page.goto(path.as_uri())
-                page.evaluate(
-                    "() => { for (const d of document.querySelectorAll('details')) d.open = true; }"
-                )
-                marks = look(page)
-                context.close()
-                if marks:
-                    found[f"{path.relative_to(site)} {scheme}"] = marks
-        return found
-
-    return search

@@ -9,6 +9,30 @@ pytestmark = pytest.mark.browser
 ATTACK = "<img src=x onerror=alert(1)>"
 
 
+BROKEN = """<!DOCTYPE html><html><head><title>Broken</title></head><body>
+<img src="http://localhost:9/pixel.png"><p style="width: 1500px; color: #aaa">Too wide and too pale.</p>
+<figure class="cx-chart"><div class="cx-stage" tabindex="0"></div></figure>
+<script>
+const figure = document.querySelector("figure");
+figure.addEventListener("focusin", () => { figure.dataset.live = "no"; });
+console.error("a complaint");
+throw new Error("a mistake");
+</script></body></html>"""
+
+
+@pytest.mark.usefixtures("_needs_axe")
+def test_a_broken_page_is_seen_as_broken(tmp_path, visit_folder):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "broken.html").write_text(BROKEN, "utf-8")
+    (visit,) = visit_folder(site)
+    assert visit.elsewhere == ["http://localhost:9/pixel.png"] * 2
+    assert {"error: a complaint", "error: a mistake"} <= set(visit.complaints)
+    assert (visit.charts, visit.without_picture, visit.unnamed_charts, visit.not_live) == (1, 2, 2, 2)
+    assert min(visit.overflow.values()) > 100
+    assert any("color-contrast" in mark for mark in visit.violations)
+
+
 def test_no_page_asks_another_host_for_anything(visits):
     assert {visit.path: visit.elsewhere for visit in visits if visit.elsewhere} == {}
 
@@ -41,12 +65,9 @@ def test_a_page_without_charts_weighs_at_most_300_kb_and_one_with_charts_900_kb(
     assert heavy == {}
 
 
-def test_axe_finds_nothing_on_the_sample(sample_site, violations):
-    assert violations(sample_site) == {}
-
-
-def test_axe_finds_nothing_in_the_book(site, violations):
-    assert violations(site) == {}
+@pytest.mark.usefixtures("_needs_axe")
+def test_axe_finds_nothing_in_light_or_dark(visits):
+    assert {visit.path: visit.violations for visit in visits if visit.violations} == {}
 
 
 def test_scripts_are_files_of_the_site_and_nothing_else(site):
