@@ -197,7 +197,8 @@ def _refuse_bad(
         if seen[f"min_{name}"] == seen[f"max_{name}"]:
             raise DataError(
                 f"{column!r} is {seen[f'min_{name}']:g} in all {int(seen['n']):,} complete rows; "
-                "what does not vary explains nothing and cannot be explained. Leave it out, or name another column."
+                "what does not vary explains nothing and cannot be explained. "
+                "Leave it out, or name another column."
             )
 
 
