@@ -49,9 +49,11 @@ def adopt(data: Table, roles: Mapping[str, tuple[str, Kind]], *, name: str) -> L
     TableError
         If it is no table, a column is missing or twice there, or a type does not fit.
     """
-    frame = _opened(data, [column for column, _ in roles.values()], name)
+    opened = _opened(data, name)
+    _check_names(roles, list(opened.collect_schema()), name)
+    frame = _lifted(opened, [column for column, _ in roles.values()])
     schema = frame.collect_schema()
-    _check_columns(roles, schema, name)
+    _check_types(roles, schema, name)
     return frame.select(
         **{role: _plain(column, schema[column], kind) for role, (column, kind) in roles.items()}
     )
@@ -86,24 +88,25 @@ def listed(values: Sequence[object], *, most: int = 5) -> str:
     return head + (f" and {len(values) - most} more" if len(values) > most else "")
 
 
-def _opened(data: Table, columns: Sequence[str], name: str) -> Lazy:
+def _opened(data: Table, name: str) -> Lazy | nw.DataFrame[Any]:
     if isinstance(data, str):
         return _scanned(data, name)
+    if complaint := _bad_header(data, name):
+        raise TableError(complaint)
     try:
-        frame = nw.from_native(data)
+        return nw.from_native(data)
     except TypeError:
         raise TableError(f"{name} must be a {_ENGINES}; received {type(data).__name__}.") from None
     except (nw.exceptions.NarwhalsError, ValueError) as error:
-        raise TableError(_bad_header(data, name) or f"{name} cannot be read as a table: {error}") from None
+        raise TableError(f"{name} cannot be read as a table: {error}") from None
+
+
+def _lifted(frame: Lazy | nw.DataFrame[Any], columns: Sequence[str]) -> Lazy:
     if isinstance(frame, nw.LazyFrame):
         return frame
-    if complaint := _bad_header(data, name):
-        raise TableError(complaint)
     if frame.implementation.is_polars():
         return frame.lazy()
-    wanted = [column for column in dict.fromkeys(columns) if column in frame.columns]
-    # Only what is needed is lifted; without any wanted column there is nothing to run, only to complain.
-    return _liftable(frame.select(*wanted)).lazy(_EMBEDDED) if wanted else frame.lazy()
+    return _liftable(frame.select(*dict.fromkeys(columns))).lazy(_EMBEDDED)
 
 
 def _scanned(path: str, name: str) -> Lazy:
@@ -116,16 +119,15 @@ def _scanned(path: str, name: str) -> Lazy:
 
 
 def _bad_header(data: object, name: str) -> str:
-    header = getattr(data, "columns", None)
+    if not isinstance(data, pd.DataFrame):
+        return ""
+    header = data.columns
     if isinstance(header, pd.MultiIndex):
         return f"{name} has a header of {header.nlevels} levels; flatten it to one name a column."
-    if isinstance(header, pd.Index):
-        twice = list(header[header.duplicated()].unique())
-        if twice:
-            return f"{name} has more than one column named {listed(twice)}; rename all but one."
-        odd = [column for column in header if not isinstance(column, str)]
-        if odd:
-            return f"{name} has column names that are not text: {listed(odd)}; rename them."
+    if twice := list(header[header.duplicated()].unique()):
+        return f"{name} has more than one column named {listed(twice)}; rename all but one."
+    if odd := [column for column in header if not isinstance(column, str)]:
+        return f"{name} has column names that are not text: {listed(odd)}; rename them."
     return ""
 
 
@@ -139,15 +141,16 @@ def _liftable(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
     return frame.with_columns(*plain) if plain else frame
 
 
-def _check_columns(
-    roles: Mapping[str, tuple[str, Kind]], schema: Mapping[str, nw.dtypes.DType], name: str
-) -> None:
-    names = list(schema)
+def _check_names(roles: Mapping[str, tuple[str, Kind]], names: Sequence[str], name: str) -> None:
     for column, _ in roles.values():
         if column not in names:
-            raise TableError(
-                f"{name} has no column {column!r}; it has {listed(names, most=12)}.{closest(column, names)}"
-            )
+            near = closest(column, names)
+            raise TableError(f"{name} has no column {column!r}; it has {listed(names, most=12)}.{near}")
+
+
+def _check_types(
+    roles: Mapping[str, tuple[str, Kind]], schema: Mapping[str, nw.dtypes.DType], name: str
+) -> None:
     for column, kind in roles.values():
         if not _fits(schema[column], kind):
             raise TableError(
