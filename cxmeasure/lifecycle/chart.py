@@ -82,12 +82,11 @@ def cohort_retention(result: Estimates, *, title: str | None = None) -> alt.Laye
     Share still there after 2 months, by cohort: 2024-01 75%, 95% interval 53% to 89%, from 20 customers.
     """
     every = result.details["scope"]["every"].item()
-    labelled = result.table.assign(
-        label=_charts.labels(result.table, by_columns(result)), at=result.table["period"]
-    )
-    sizes = labelled.groupby("label", sort=False)["n"].first()
-    kept = sizes.nlargest(_MOST_COHORTS).index
-    rows = labelled[labelled["label"].isin(kept)]
+    groups = list(by_columns(result))
+    sizes = result.table.groupby(groups, dropna=False, sort=False)["n"].first()
+    kept = sizes.nlargest(_MOST_COHORTS)
+    rows = result.table.merge(kept.reset_index()[groups], on=groups)
+    rows = rows.assign(label=_charts.labels(rows, groups), at=rows["period"])
     shared = int(rows.groupby("label")["at"].max().min())
     there = rows[rows["at"] == shared].sort_values("estimate", ascending=False, kind="stable")
     spoken = " ".join(
@@ -100,7 +99,7 @@ def cohort_retention(result: Estimates, *, title: str | None = None) -> alt.Laye
         rows,
         title=title or _finding(there, f"{shared} {every}{'s' if shared != 1 else ''}"),
         subtitle=f"share still there with its {result.conf_level:.0%} interval, "
-        f"{sizes[kept].sum():,} customers{drawn}",
+        f"{kept.sum():,} customers{drawn}",
         x=f"whole {every}s since the start",
         y="share still there",
         description=f"Share still there after {shared} {every}{'s' if shared != 1 else ''}, "

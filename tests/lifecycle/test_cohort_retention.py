@@ -243,6 +243,20 @@ def test_a_stock_with_delayed_entry_gives_the_constant_rate_it_was_made_with() -
     assert curve(contracts).loc[12] > 0.976**12 + 0.1
 
 
+@pytest.mark.parametrize(
+    ("observed_from", "at_risk"), [("2025-01-01", 4), ("2024-12-15", 4), ("2025-01-16", 3)]
+)
+def test_by_hand_late_entry_begins_with_the_first_period_seen_whole(observed_from: str, at_risk: int) -> None:
+    # Started on 15 November: month 3 is seen whole, from 15 January on, and month 2 from 15 December on.
+    newcomers = [(customer, "2025-02-01", None) for customer in range(3)]
+    contracts = contracts_of(*newcomers, (9, "2024-11-15", None))
+    result = lifecycle.cohort_retention(
+        contracts, cohort="all", observed_from=observed_from, observed_until=UNTIL
+    )
+    expected = [3, 3, 4 if observed_from == "2024-12-15" else 3, at_risk, 4, 4, 1, 1]
+    assert result.table["n_at_risk"].tolist()[: len(expected)] == expected[: len(result.table)]
+
+
 def test_a_cohort_without_its_first_period_is_left_out_and_named() -> None:
     contracts = contracts_of((1, "2020-05-01", None), (2, "2025-01-01", None), (3, "2025-06-20", None))
     result = lifecycle.cohort_retention(contracts, observed_from="2024-06-01", observed_until=UNTIL)
