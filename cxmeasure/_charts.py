@@ -141,8 +141,11 @@ def wrapped(text: str, width: int = 62) -> list[str]:
 
 def labels(table: pd.DataFrame, by: Sequence[str]) -> pd.Series:
     """Return one readable label a row from its grouping columns, missing values as ``(missing)``."""
-    parts = table[list(by)].astype(object).where(table[list(by)].notna(), "(missing)").astype(str)
-    return parts.agg(" · ".join, axis=1)
+    parts = [table[name].astype(object).where(table[name].notna(), "(missing)").astype(str) for name in by]
+    label = parts[0]
+    for part in parts[1:]:
+        label = label + " · " + part
+    return label
 
 
 def spoken(rows: pd.DataFrame, *, decimals: int, conf_level: float, of: str) -> str:
