@@ -4,6 +4,7 @@ import re
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.writers.html5 import HTML5Translator
 
 
@@ -126,6 +127,14 @@ def mend_tables(doctree: nodes.document) -> None:
             frame += table
 
 
+def number_exercises(app: Sphinx, env: BuildEnvironment) -> list[str]:  # noqa: ARG001
+    """Count the exercises from one on every page, as a reader does."""
+    for numbered in env.toc_fignumbers.values():
+        exercises = numbered.get("exercise", {})
+        numbered["exercise"] = {name: (place,) for place, name in enumerate(exercises, start=1)}
+    return []
+
+
 def _resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:  # noqa: ARG001
     fold_code(doctree)
     fold_dropdowns(doctree)
@@ -136,4 +145,5 @@ def setup(app: Sphinx) -> None:
     """Register the parts and the moment they are put in place."""
     for node in _TAGS:
         app.add_node(node, html=(_visit, _depart))
+    app.connect("env-get-updated", number_exercises, priority=900)
     app.connect("doctree-resolved", _resolve, priority=900)

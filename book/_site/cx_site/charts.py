@@ -18,9 +18,11 @@ from myst_nb.core import render
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from cxmeasure.theme import INK, MIME
-
 Spec = dict[str, Any]
+
+# The package's own words in `cxmeasure.theme`; importing it would take longer than building the book.
+INK = "#767676"
+MIME = "application/vnd.vegalite.v5+json"
 
 LOG = logging.getLogger(__name__)
 VL_VERSION = "6.4"
@@ -38,8 +40,9 @@ _GUIDE: Spec = {
 }
 _BASE: Spec = {
     "background": None,
-    "font": "system-ui, sans-serif",
-    "padding": 2,
+    # The widths by which the picture is laid out are those of this font and of its kin.
+    "font": "Arial, 'Liberation Sans', Helvetica, sans-serif",
+    "padding": {"left": 4, "right": 4, "top": 2, "bottom": 2},
     "view": {"stroke": None},
     "axis": {
         "labelColor": _TEXT_INK,

@@ -5,7 +5,9 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from html import escape
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,16 @@ BOOT = (
     "(function(d){var t;d.classList.add('js');"
     "try{t=localStorage.getItem('cx-theme');"
     "if(localStorage.getItem('cx-code')==='open')d.classList.add('cx-open')}catch(e){}"
-    "if(t)d.dataset.theme=t})(document.documentElement)"
+    "if(t)d.dataset.theme=t;"
+    "if(location.protocol!='file:')['text-400','display-500'].forEach(function(f){"
+    "var l=document.createElement('link');l.rel='preload';l.as='font';l.type='font/woff2';l.crossOrigin='';"
+    "l.href=d.dataset.content_root+'_static/fonts/newsreader-'+f+'.woff2';document.head.appendChild(l)})"
+    "})(document.documentElement)"
 )
-"""Runs before the first paint: a page must not flash in the other theme."""
+"""Runs before the first paint: a page must not flash in the other theme, nor move when its font comes.
+
+A page opened from a disk may not ask for a font ahead of its style sheet.
+"""
 
 _THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>\s*<script>kernelName.*?</script>', re.S)
 
@@ -86,21 +95,24 @@ def _page(
     context["cx_search_scripts"] = SEARCH_SCRIPTS
 
 
-def vega_bundle() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one classic script, with the sizes the pictures have."""
+def write_vega(path: Path) -> None:
+    """Write Vega, Vega-Lite and Vega-Embed as one classic script, with the sizes the pictures have."""
     sizes = json.dumps({"wide": WIDE, "narrow": NARROW, "narrowConfig": NARROW_CONFIG})
+    stamp = f"/* Vega-Lite {VL_VERSION} from vl-convert {version('vl-convert-python')} {sizes} */"
+    if path.exists():
+        with path.open(encoding="utf-8") as script:
+            if script.readline().strip() == stamp:
+                return
     bundle = vl_convert.javascript_bundle(vl_version=VL_VERSION)  # type: ignore[call-arg]
     # The bundle is a module with names at its top; pages opened from a disk cannot load modules.
-    return f"(()=>{{{bundle}\nwindow.cxSizes={sizes};}})();"
+    path.write_text(f"{stamp}\n(()=>{{{bundle}\nwindow.cxSizes={sizes};}})();\n", "utf-8")
 
 
 def _finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
-    bundle = vega_bundle()
-    if not (static / "cx-vega.js").exists() or (static / "cx-vega.js").read_text("utf-8") != bundle:
-        (static / "cx-vega.js").write_text(bundle, "utf-8")
+    write_vega(static / "cx-vega.js")
     for path in [*static.iterdir(), Path(app.outdir) / "_sphinx_design_static"]:
         if path.name not in KEPT:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -135,7 +147,12 @@ def _sitemap(app: Sphinx) -> None:
         )
 
 
+def _more_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:  # noqa: ARG001
+    yield "404", {"title": "Not found"}, "404.html"
+
+
 def setup(app: Sphinx) -> None:
     """Register the page's context and the last step of a build."""
+    app.connect("html-collect-pages", _more_pages)
     app.connect("html-page-context", _page, priority=950)
     app.connect("build-finished", _finish, priority=950)

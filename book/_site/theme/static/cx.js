@@ -62,15 +62,25 @@
     const text = () => words.map((part) => part.innerText.trim()).join("\n\n");
     box.append(copier("Copy the sentence", text));
   }
-  for (const block of all("details.cx-code div.highlight")) {
-    block.append(copier("Copy", () => block.querySelector("pre").innerText));
-  }
-
   // What scrolls must be reachable by keyboard; what does not scroll need not be a stop.
-  for (const block of all("div.highlight pre, .cx-formula")) {
+  const settle = (block) => {
     if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
     else block.removeAttribute("tabindex");
+  };
+  for (const fold of all("details.cx-code")) {
+    fold.addEventListener("toggle", () => {
+      for (const block of all("div.highlight", fold)) {
+        if (!block.querySelector(".cx-copy")) {
+          block.append(copier("Copy", () => block.querySelector("pre").innerText));
+        }
+        settle(block.querySelector("pre"));
+      }
+    });
   }
+  const wide = new IntersectionObserver((seen) => {
+    for (const { isIntersecting, target } of seen) if (isIntersecting) settle(target);
+  });
+  for (const block of all("div.highlight pre, .cx-formula, .cx-scroll")) wide.observe(block);
 
   let library;
   const vega = () => library ??= new Promise((done, fail) => {
