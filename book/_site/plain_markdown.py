@@ -160,7 +160,7 @@ class Converter:
 
     def _rare(self, block: Block, title: str, body: str) -> str:
         if block.name in {"figure", "image"}:
-            picture = f"![{block.options.get('alt', '')}]({self._path(block.argument)})"
+            picture = f"![{block.options.get('alt', '')}]({block.argument})"
             return f"{picture}\n\n{self.text(body)}"
         if block.name == "glossary":
             return re.sub(r"^(\S.*)$", r"**\1**", self.text(body), flags=re.M)
@@ -203,26 +203,20 @@ class Converter:
     def _page_link(self, words: str, target: str) -> str:
         page = posixpath.normpath(posixpath.join(posixpath.dirname(self.page), target))
         title = words or self.places.pages.get(page, target)
-        return f"[{title}]({self._path(f'{target}.ipynb')})" if page in self.places.pages else title
+        return f"[{title}]({target}.ipynb)" if page in self.places.pages else title
 
     def _link(self, match: re.Match[str]) -> str:
         mark, words, target = match.groups()
         if target.startswith("#"):
             heading = self.places.labels.get(target[1:])
             return f"{mark}[{words}](#{heading.replace(' ', '-')})" if heading else words
-        if re.match(r"[a-z]+:", target):
-            return match[0]
-        return f"{mark}[{words}]({self._path(target)})"
+        # JupyterLab shows no file above the workbooks' folder.
+        return match[0] if mark or re.match(r"[a-z]+:", target) or self._is_chapter(target) else words
 
-    def _path(self, target: str) -> str:
-        """Return a path that works from the workbook, which lies as deep as its chapter."""
-        plain, _, fragment = target.partition("#")
-        page = posixpath.normpath(posixpath.join(posixpath.dirname(self.page), plain))
-        is_chapter = page.endswith(".ipynb") and page.removesuffix(".ipynb") in self.places.pages
-        if is_chapter or not page.startswith("book/"):
-            return target
-        up = "../" * self.page.count("/")
-        return f"{up}{page}#{fragment}" if fragment else f"{up}{page}"
+    def _is_chapter(self, target: str) -> bool:
+        path = target.partition("#")[0]
+        page = posixpath.normpath(posixpath.join(posixpath.dirname(self.page), path))
+        return page.endswith(".ipynb") and page.removesuffix(".ipynb") in self.places.pages
 
 
 def labels(text: str) -> dict[str, str]:

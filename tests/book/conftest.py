@@ -120,6 +120,7 @@ CHARTS = """() => [...document.querySelectorAll('figure.cx-chart')].map((figure)
   return { picture: Boolean(shown && shown.querySelector('path, line, text')),
            named: Boolean(shown?.getAttribute('aria-label')) };
 })"""
+SETTLED = "() => !document.querySelector('script[src*=cx]') || document.querySelector('html.cx-settled')"
 ALIVE = "() => !document.querySelector('figure.cx-chart:not([data-live=yes], [data-live=no])')"
 DEAD = "() => document.querySelectorAll('figure.cx-chart:not([data-live=yes])').length"
 OPEN_ALL = "() => { for (const fold of document.querySelectorAll('details')) fold.open = true; }"
@@ -141,6 +142,7 @@ class Eyes:
             page = context.new_page()
             _listen(page, visit)
             page.goto(path.as_uri())
+            page.wait_for_function(SETTLED)
             self._look(page, visit, width)
             context.close()
         visit.weight_live = _weight(visit.loaded)

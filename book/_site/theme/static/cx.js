@@ -63,24 +63,25 @@
     box.append(copier("Copy the sentence", text));
   }
   // What scrolls must be reachable by keyboard; what does not scroll need not be a stop.
-  const settle = (block) => {
-    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
-    else block.removeAttribute("tabindex");
-  };
-  for (const fold of all("details.cx-code")) {
-    fold.addEventListener("toggle", () => {
-      for (const block of all("div.highlight", fold)) {
-        if (!block.querySelector(".cx-copy")) {
-          block.append(copier("Copy", () => block.querySelector("pre").innerText));
-        }
-        settle(block.querySelector("pre"));
-      }
+  const settle = (blocks) => {
+    const scrolls = blocks.map((block) => block.scrollWidth > block.clientWidth);
+    blocks.forEach((block, place) => {
+      if (scrolls[place]) block.tabIndex = 0;
+      else block.removeAttribute("tabindex");
     });
-  }
-  const wide = new IntersectionObserver((seen) => {
-    for (const { isIntersecting, target } of seen) if (isIntersecting) settle(target);
+  };
+  const wide = "div.highlight pre, .cx-formula, .cx-scroll";
+  document.addEventListener("toggle", ({ target }) => {
+    if (!target.open) return;
+    for (const block of target.matches(".cx-code") ? all("div.highlight:not(:has(.cx-copy))", target) : []) {
+      block.append(copier("Copy", () => block.querySelector("pre").innerText));
+    }
+    settle(all(wide, target));
+  }, true);
+  (window.requestIdleCallback ?? setTimeout)(() => {
+    settle(all(wide));
+    root.classList.add("cx-settled");
   });
-  for (const block of all("div.highlight pre, .cx-formula, .cx-scroll")) wide.observe(block);
 
   let library;
   const vega = () => library ??= new Promise((done, fail) => {
