@@ -9,7 +9,13 @@ from cxmeasure import _data
 from cxmeasure._arguments import choice
 from cxmeasure.errors import ArgumentError, StoreError
 from cxmeasure.lantern.dictionary import columns, shaped, table_list
-from cxmeasure.lantern.parameters import WORLD_NAMES, known_world, load_parameters, parameter_table, world_table
+from cxmeasure.lantern.parameters import (
+    WORLD_NAMES,
+    known_world,
+    load_parameters,
+    parameter_table,
+    world_table,
+)
 from cxmeasure.lantern.parquet import open_relation, read_parquet
 
 BACKENDS: Final = ("pandas", "polars", "pyarrow", "duckdb")
@@ -40,7 +46,8 @@ def tables() -> pd.DataFrame:
     known = table_list().assign(hidden=lambda rows: rows["hidden"] == "yes")
     width = columns().groupby("table").size()
     stored = {
-        name: ", ".join(world for world in WORLD_NAMES if _path(name, world).is_file()) for name in known["table"]
+        name: ", ".join(world for world in WORLD_NAMES if _path(name, world).is_file())
+        for name in known["table"]
     }
     return known.assign(
         n_columns=known["table"].map(width).astype("int64"), worlds=known["table"].map(stored).astype("str")
@@ -94,7 +101,9 @@ def truth(world: str = "claimed") -> pd.DataFrame:
     table = parameter_table().set_index("name")
     here = pd.Series(load_parameters(known_world(world)), name="value")
     claimed = pd.Series(load_parameters("claimed"))
-    return table.assign(value=here, claimed=claimed)[["value", "claimed", "unit", "equation", "module", "meaning"]]
+    return table.assign(value=here, claimed=claimed)[
+        ["value", "claimed", "unit", "equation", "module", "meaning"]
+    ]
 
 
 def load(table: str, world: str = "claimed", *, backend: str = "pandas") -> Any:

@@ -1,7 +1,8 @@
 """Find the four calibration constants of a world: ``python -m cxmeasure.lantern.calibrate claimed``.
 
 The constants are fixed points: satisfaction decides who answers, who is called back and who leaves, and
-that decides satisfaction. A large company is simulated again and again until they stand still.
+that decides satisfaction. Large companies, each with an organisation of its own, are simulated again
+and again until the constants stand still.
 """
 
 import sys
@@ -25,8 +26,8 @@ _TALK: Final = ("talk_good", "talk_bad")
 def _step(p: dict[str, float], blocks: int, entropy: int) -> dict[str, float]:
     """Simulate once and return better constants."""
     parts = [
-        simulate_chunk(p, surroundings(p, entropy), entropy, range(first, min(first + 10, blocks)))
-        for first in range(0, blocks, 10)
+        simulate_chunk(p, surroundings(p, entropy + first), entropy, range(first, min(first + 4, blocks)))
+        for first in range(0, blocks, 4)
     ]
     felt = np.concatenate([part.history.satisfaction.ravel() for part in parts])
     hazard = np.concatenate([part.history.hazard.ravel() for part in parts])
@@ -36,7 +37,9 @@ def _step(p: dict[str, float], blocks: int, entropy: int) -> dict[str, float]:
         sum(float(getattr(part.history, name).sum()) for part in parts) / months
         for name in ("good_mentions", "bad_mentions")
     )
-    cause = np.bincount(np.concatenate([part.true_cause[part.true_cause >= 0] for part in parts]), minlength=7)
+    cause = np.bincount(
+        np.concatenate([part.true_cause[part.true_cause >= 0] for part in parts]), minlength=7
+    )
     rate, response = float(np.nanmean(hazard)), float(np.nanmean(propensity))
     better = {
         "c_w": float(np.nanmean(felt)),
@@ -47,7 +50,9 @@ def _step(p: dict[str, float], blocks: int, entropy: int) -> dict[str, float]:
         "talk_bad": p["talk_bad"] + np.log(BAD_TARGET / bad),
     }
     moved = np.log(CAUSE_TARGETS / (cause / cause.sum()))
-    return better | {f"cause_{name}": p[f"cause_{name}"] + shift for name, shift in zip(CAUSES, moved, strict=True)}
+    return better | {
+        f"cause_{name}": p[f"cause_{name}"] + shift for name, shift in zip(CAUSES, moved, strict=True)
+    }
 
 
 def _logit(share: float) -> float:

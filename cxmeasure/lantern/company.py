@@ -25,14 +25,24 @@ from cxmeasure.lantern.customers import (
 )
 from cxmeasure.lantern.events import PRODUCT, SERVICE, Lived, Living, Memory
 from cxmeasure.lantern.experiments import Treatment, treat
-from cxmeasure.lantern.followups import Cases, open_cases
+from cxmeasure.lantern.followups import Cases, fading, open_cases
 from cxmeasure.lantern.organisation import simulate_organisation
 from cxmeasure.lantern.streams import STREAMS, Draws, Floats, Ints
 from cxmeasure.lantern.surveys import Answers, Invitations, collect_answers, plan_invitations
 from cxmeasure.lantern.word_of_mouth import Queue, mention_means, shared_fit, still_here
 
 NEVER = 10_000
-_ORGANISATION_PARTS = ("defects", "ties", "plan", "adoption", "people", "branches", "market", "firms", "months")
+_ORGANISATION_PARTS = (
+    "defects",
+    "ties",
+    "plan",
+    "adoption",
+    "people",
+    "branches",
+    "market",
+    "firms",
+    "months",
+)
 
 
 def surroundings(p: Parameters, entropy: int) -> Surroundings:
@@ -66,8 +76,13 @@ class History:
     @classmethod
     def blank(cls, n: int) -> "History":
         """Return a history nobody has lived through."""
-        floats = [np.full((n, N_MONTHS), np.nan) for _ in range(len(fields(cls)) - 2)]
-        return cls(*floats, np.zeros((n, N_MONTHS), dtype=np.int64), np.zeros((n, N_MONTHS), dtype=np.int64))
+        counts = np.zeros((2, n, N_MONTHS), dtype=np.int64)
+        s, z, product, service, affect, trust, journeys, heart, habit, loop, hazard = np.full(
+            (11, n, N_MONTHS), np.nan
+        )
+        return cls(
+            s, z, product, service, affect, trust, journeys, heart, habit, loop, hazard, counts[0], counts[1]
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -184,6 +199,7 @@ class _Months:
         # One case a customer and month: the first low answer opens it.
         customer, first = np.unique(sent.customer[low], return_index=True)
         cases = open_cases(p, month, low[first], customer, z[customer], self.draws["followups"])
+        self.loop *= fading(p)
         self.loop[customer] += p["k_w"] * cases.gain
         self.trust[customer] -= p["trust_loss"] * (cases.arm == 0)
         self.cases.append(cases)
@@ -211,11 +227,15 @@ class _Months:
         gone = np.flatnonzero(present & (self.exit_luck[:, month] < hazard))
         self.exit_month[gone] = month
         shares = cause_shares(p, month, z[gone])
-        self.true_cause[gone], self.stated_cause[gone] = true_and_stated_cause(p, shares, self.cause_luck[gone])
+        self.true_cause[gone], self.stated_cause[gone] = true_and_stated_cause(
+            p, shares, self.cause_luck[gone]
+        )
 
     def company(self) -> Company:
         """Return what happened."""
-        cases = Cases(*(np.concatenate([getattr(part, f.name) for part in self.cases]) for f in fields(Cases)))
+        cases = Cases(
+            *(np.concatenate([getattr(part, f.name) for part in self.cases]) for f in fields(Cases))
+        )
         return Company(
             self.p, self.around, self.traits, self.fit, self.referrer, self.exit_month, self.true_cause,
             self.stated_cause, self.treatment, self.journeys, self.contacts, self.living.lived,

@@ -49,7 +49,7 @@ class Journeys:
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """One entry a contact, by customer and time; `journey` is -1 outside a journey, `touchpoint` for rivals."""
+    """One entry a contact, by customer and time; -1 is no journey, or a rival."""
 
     customer: Ints
     touchpoint: Ints
@@ -67,10 +67,10 @@ class Contacts:
 
 def _in_month(traits: Traits, customer: Ints, month: Ints, luck: Floats) -> Floats:
     start = np.maximum(MONTH_STARTS[month], traits.start_time[customer])
-    return start + luck * (MONTH_STARTS[month + 1] - start)
+    return np.asarray(start + luck * (MONTH_STARTS[month + 1] - start))
 
 
-def _monthly(p: Parameters, traits: Traits, draws: Draws, rate: Floats | float) -> tuple[Ints, Ints]:
+def _monthly(traits: Traits, draws: Draws, rate: Floats | float) -> tuple[Ints, Ints]:
     lived = np.arange(N_MONTHS) >= traits.start_month[:, None]
     mean = rate * months()["contact_multiplier"] * lived
     counts = draws.poisson(np.asarray(mean))
@@ -84,22 +84,27 @@ def plan_journeys(p: Parameters, traits: Traits, tickets: Floats, draws: Draws) 
 
     `tickets` multiplies the rate of problem journeys, customers by months.
     """
-    everyone = np.arange(len(traits))
-    customers, kinds, starts = [everyone], [np.zeros(len(traits), dtype=np.int64)], [traits.start_time]
     renewing = np.arange(N_MONTHS) - traits.start_month[:, None]
     term = traits.term(p)[:, None]
     renewal = np.nonzero((renewing >= 0) & (renewing % term == term - 1))
-    rates = {1: p["delivery_rate"], FIX: p["fix_rate"] * tickets, 4: p["move_rate"], ATTEND: p["attend_rate"]}
-    drawn = {3: renewal} | {kind: _monthly(p, traits, draws, rate) for kind, rate in rates.items()}
-    for kind, (customer, month) in drawn.items():
-        customers.append(customer)
-        kinds.append(np.full(len(customer), kind))
-        starts.append(_in_month(traits, customer, month, draws.uniform(customer)))
-    customer, kind, start = map(np.concatenate, (customers, kinds, starts))
+    rates: dict[int, Floats | float] = {
+        1: p["delivery_rate"],
+        FIX: p["fix_rate"] * tickets,
+        4: p["move_rate"],
+        ATTEND: p["attend_rate"],
+    }
+    drawn = {3: renewal} | {kind: _monthly(traits, draws, rate) for kind, rate in rates.items()}
+    customers, kinds, starts = [np.arange(len(traits))], [np.zeros(len(traits), dtype=np.int64)], []
+    starts.append(traits.start_time)
+    for kind, (owner, month) in drawn.items():
+        customers.append(owner)
+        kinds.append(np.full(len(owner), kind))
+        starts.append(_in_month(traits, owner, month, draws.uniform(owner)))
+    customer, start = np.concatenate(customers), np.concatenate(starts)
     order = np.lexsort((start, customer))
     customer = customer[order]
     off_script = draws.uniform(customer) < p["off_script_share"]
-    return Journeys(customer, kind[order], start[order], off_script)
+    return Journeys(customer, np.concatenate(kinds)[order], start[order], off_script)
 
 
 def _expected_rates(p: Parameters) -> Floats:
@@ -155,7 +160,7 @@ def draw_contacts(
     """Draw every journey and contact of the 36 months, as if nobody ever left."""
     first = plan_journeys(p, traits, tickets, draws)
     journey, touchpoint, time = _kept(*walk(p, first, draws))
-    solo_customer, solo_month = _monthly(p, traits, draws, p["solo_rate"])
+    solo_customer, solo_month = _monthly(traits, draws, p["solo_rate"])
     solo_time = _in_month(traits, solo_customer, solo_month, draws.uniform(solo_customer))
     solo_step = np.where(draws.uniform(solo_customer) < 0.4, *APP_TOUCHPOINTS)
     journey = np.concatenate([journey, np.full(len(solo_customer), -1)])
@@ -170,13 +175,15 @@ def draw_contacts(
     keen = p["contact_after_failure"] * tickets[customer, month_of(time)]
     caused = failed & (draws.uniform(customer) < keen)
     wait = 0.1 + 2.0 * draws.exponential(customer)
-    extra = Journeys(customer[caused], np.full(caused.sum(), FIX), (time + wait)[caused], np.zeros(caused.sum(), bool))
+    extra = Journeys(
+        customer[caused], np.full(caused.sum(), FIX), (time + wait)[caused], np.zeros(caused.sum(), bool)
+    )
     more, step, when = _kept(*walk(p, extra, draws))
     owner = extra.customer[more]
     order = np.lexsort((step, when, owner))
     owner, more, step, when = owner[order], more[order], step[order], when[order]
     failed_too = draws.uniform(owner) < failure_probability(p, around, step, when)
-    rival_customer, rival_month = _monthly(p, traits, draws, p["rival_rate"])
+    rival_customer, rival_month = _monthly(traits, draws, p["rival_rate"])
     rival_time = _in_month(traits, rival_customer, rival_month, draws.uniform(rival_customer))
 
     joined = Journeys(*(np.concatenate([getattr(first, name), getattr(extra, name)]) for name in _FIELDS))
@@ -217,7 +224,7 @@ def _sorted(customer: Ints, touchpoint: Ints, time: Floats, journey: Ints, faile
 
 
 def _renumbered(journeys: Journeys, contacts: Contacts) -> tuple[Journeys, Contacts]:
-    """Number journeys by customer and start, and drop those that would begin after the last day."""
+    """Give journeys numbers by customer and start; drop those that would begin after the last day."""
     used = np.zeros(len(journeys.customer), bool)
     used[contacts.journey[contacts.journey >= 0]] = True
     order = np.lexsort((journeys.kind, journeys.start, journeys.customer))

@@ -28,9 +28,9 @@ THROTTLE_DAYS: Final = (0, 30, 90)
 _AGE_SHARES: Final = (0.15, 0.25, 0.27, 0.22, 0.11)
 _DIGITAL_BY_AGE: Final = (0.95, 0.85, 0.70, 0.45, 0.20)
 
-MONTH_STARTS: Final = (
-    np.arange(N_MONTHS + 1) + FIRST_DAY.astype("datetime64[M]")
-).astype("datetime64[D]").astype(np.int64) - FIRST_DAY.astype(np.int64)
+MONTH_STARTS: Final = (np.arange(N_MONTHS + 1) + FIRST_DAY.astype("datetime64[M]")).astype(
+    "datetime64[D]"
+).astype(np.int64) - FIRST_DAY.astype(np.int64)
 
 
 @cache
@@ -128,7 +128,7 @@ def draw_traits(p: Parameters, draws: Draws, first_block: int) -> Traits:
         new_skin=luck[:, 12] < p["skin_share"],
         persona=(np.floor(2 * luck[:, 13]) + 2 * (luck[:, 14] < 0.3 + 0.4 * is_digital)).astype(np.int64),
         own_fit=noise[:, 0],
-        digital_shift=p["digital_fit"] * (is_digital - float(np.dot(_AGE_SHARES, odds))),
+        digital_shift=np.asarray(p["digital_fit"] * (is_digital - float(np.dot(_AGE_SHARES, odds)))),
         frailty=p["frailty_sd"] * noise[:, 1],
         readiness=p["response_sd"] * noise[:, 2],
         style=p["style_sd"] * noise[:, 3],
@@ -181,7 +181,7 @@ def is_renewal(p: Parameters, traits: Traits, month: int) -> Bools:
     """Return whose contract is up for renewal at the end of the month."""
     age = month - traits.start_month
     term = traits.term(p)
-    return (age >= 0) & (age % term == term - 1)
+    return np.asarray((age >= 0) & (age % term == term - 1))
 
 
 @dataclass(frozen=True, slots=True)

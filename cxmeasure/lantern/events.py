@@ -66,6 +66,12 @@ class Lived:
     satisfaction: Floats
     number: Ints
 
+    @classmethod
+    def blank(cls, n: int) -> "Lived":
+        """Return `n` contacts nobody has lived through."""
+        before, after, signal, value, step, satisfied = np.full((6, n), np.nan)
+        return cls(before, after, signal, value, step, satisfied, np.zeros(n, dtype=np.int64))
+
 
 @dataclass(slots=True)
 class Memory:
@@ -150,14 +156,16 @@ def prepare(p: Parameters, contacts: Contacts, order: Order) -> Prepared:
 class Living:
     """Lives through contacts month by month, for everyone in a chunk."""
 
-    def __init__(self, p: Parameters, traits: Traits, journeys: Journeys, contacts: Contacts, draws: Draws) -> None:
+    def __init__(
+        self, p: Parameters, traits: Traits, journeys: Journeys, contacts: Contacts, draws: Draws
+    ) -> None:
         self.p = p
         self.order = order_of_living(contacts)
         self.contacts = prepare(p, contacts, self.order)
         self.minds = Minds.at_start(p, traits)
         self.number = np.zeros((2, len(traits)), dtype=np.int64)
         n = len(contacts)
-        self.lived = Lived(*(np.full(n, np.nan) for _ in range(6)), np.zeros(n, dtype=np.int64))
+        self.lived = Lived.blank(n)
         self.memory = self._blank_memory(journeys, contacts, draws)
         self.recent = np.zeros(len(traits))
 
@@ -210,7 +218,8 @@ class Living:
     def _write(self, rows: Ints, *values: Floats | Ints) -> None:
         lived = self.lived
         columns = (
-            lived.before, lived.after, lived.signal, lived.gap_value, lived.gain, lived.satisfaction, lived.number
+            lived.before, lived.after, lived.signal, lived.gap_value, lived.gain, lived.satisfaction,
+            lived.number,
         )  # fmt: skip
         for column, value in zip(columns, values, strict=True):
             column[rows] = value
@@ -241,5 +250,3 @@ class Living:
         self.recent *= np.exp2(-(now - float(MONTH_STARTS[month])) / p["journey_half_life"])
         left = np.exp2(-(now - memory.last_time[over]) / p["journey_half_life"])
         np.add.at(self.recent, who, left * memory.remembered[over])
-
-

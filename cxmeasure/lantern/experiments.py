@@ -68,7 +68,7 @@ class Treatment:
         return np.asarray(self.arm[:, WELCOME] == 1)
 
 
-def _assign(p: Parameters, traits: Traits, draws: Draws) -> tuple[Ints, Ints]:
+def _assign(traits: Traits, draws: Draws) -> tuple[Ints, Ints]:
     n = len(traits)
     luck = draws.uniform(columns=(3, len(EXPERIMENTS)))
     arm = np.floor(2 * luck[:, 0]).astype(np.int64)
@@ -88,31 +88,26 @@ def _assign(p: Parameters, traits: Traits, draws: Draws) -> tuple[Ints, Ints]:
 
 def _deliver(p: Parameters, arm: Ints, since: Ints, draws: Draws) -> Touches:
     """Deliver the touches of four experiments; the n-th equal one counts less by `adaptation`."""
-    customers, kinds, months, numbers, hands = [], [], [], [], []
+    parts = []
     for experiment, (kind, times, every) in _TOUCHES.items():
         treated = np.flatnonzero(arm[:, experiment] >= (0 if experiment == CARD else 1))
-        customer, number = np.repeat(treated, times), np.tile(np.arange(times), len(treated))
-        month = since[customer, experiment] + every * number
-        inside = month < N_MONTHS
-        customers.append(customer[inside])
-        kinds.append(np.full(inside.sum(), kind))
-        months.append(month[inside])
-        numbers.append(number[inside])
-        hands.append(arm[customer[inside], experiment])
-    customer, kind, month, number, hand = map(np.concatenate, (customers, kinds, months, numbers, hands))
-    order = np.lexsort((kind, month, customer))
-    customer, kind, month, number, hand = (a[order] for a in (customer, kind, month, number, hand))
+        owner, turn = np.repeat(treated, times), np.tile(np.arange(times), len(treated))
+        planned = since[owner, experiment] + every * turn
+        rows = np.stack([owner, np.full(len(owner), kind), planned, turn, arm[owner, experiment]])
+        parts.append(rows[:, planned < N_MONTHS])
+    plan = np.concatenate(parts, axis=1)
+    customer, kinds, month, number, hand = plan[:, np.lexsort((plan[1], plan[2], plan[0]))]
     luck = draws.uniform(customer, (2,))
     time = MONTH_STARTS[month] + np.floor(luck[:, 0] * 27) + 0.4
-    is_card = kind == 1
-    automated = (kind == 0) | (is_card & (hand < 2))
+    is_card = kinds == 1
+    automated = (kinds == 0) | (is_card & (hand < 2))
     named = is_card & (hand % 2 == 1)
     wrong = named & (luck[:, 1] < p["touch_error_rate"])
     card = np.where(automated, p["touch_automated"], p["touch_genuine"])
     card = np.where(wrong, p["touch_error"], np.where(named, card, 0.0))
-    size = np.choose(kind, [p["touch_proof"], card, p["touch_home_run"], p["touch_help"]])
+    size = np.choose(kinds, [p["touch_proof"], card, p["touch_home_run"], p["touch_help"]])
     impulse = size * np.exp(-p["adaptation"] * number)
-    return Touches(customer, kind, time, automated, wrong, number + 1, impulse)
+    return Touches(customer, kinds, time, automated, wrong, number + 1, impulse)
 
 
 def _by_month(n: int, customer: Ints, time: Floats, weight: Floats) -> Floats:
@@ -124,7 +119,7 @@ def _by_month(n: int, customer: Ints, time: Floats, weight: Floats) -> Floats:
 
 def treat(p: Parameters, traits: Traits, draws: Draws) -> Treatment:
     """Assign the eight experiments and work out what they mean month by month."""
-    arm, since = _assign(p, traits, draws)
+    arm, since = _assign(traits, draws)
     touches = _deliver(p, arm, since, draws)
     n, month = len(traits), np.arange(N_MONTHS)
     ends = MONTH_STARTS[np.searchsorted(MONTH_STARTS, touches.time, side="right")]

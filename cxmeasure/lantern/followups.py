@@ -31,9 +31,7 @@ class Cases:
     gain: Floats
 
 
-def open_cases(
-    p: Parameters, month: int, invitation: Ints, customer: Ints, z: Floats, draws: Draws
-) -> Cases:
+def open_cases(p: Parameters, month: int, invitation: Ints, customer: Ints, z: Floats, draws: Draws) -> Cases:
     """Open the month's cases (rows sorted by customer) and decide what becomes of them."""
     luck = draws.uniform(customer, (4,))
     severity = expit(p["severity_slope"] * z + logit(np.clip(luck[:, 0], 1e-9, 1 - 1e-9)))
@@ -51,8 +49,13 @@ def open_cases(
 def satisfaction_gain(p: Parameters, arm: Ints, resolved: Bools) -> Floats:
     """Return what a case adds to satisfaction, in units of k_w (equation 14)."""
     contacted = arm > 0
-    return (
+    return np.asarray(
         p["gain_resolved"] * resolved
         + p["gain_same"] * (arm == 3)
         + p["loss_unresolved"] * (contacted & ~resolved)
     )
+
+
+def fading(p: Parameters) -> float:
+    """Return what is left after a month of what follow-ups have done."""
+    return float(2 ** (-30.44 / p["gain_half_life"]))

@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 
 from cxmeasure.lantern.catalogue import JOURNEY_TYPES, N_MONTHS, touchpoints
+from cxmeasure.lantern.contacts import FIX
 from cxmeasure.lantern.customers import (
     AGE_BANDS,
     CAUSES,
     MONTH_STARTS,
     PERSONAS,
     REGIONS,
+    Bools,
+    Parameters,
     is_renewal,
     months,
 )
-from cxmeasure.lantern.contacts import FIX
 from cxmeasure.lantern.ledger import Ledger, day, moment, names, whole
 from cxmeasure.lantern.streams import Floats, Ints
 
@@ -52,7 +54,9 @@ def customers(ledger: Ledger) -> pd.DataFrame:
             "digital": t.is_digital,
             "plan": names(("monthly", "annual"), t.is_annual.astype(int)),
             "price": np.where(t.is_annual, p["price_annual"], p["price_monthly"]),
-            "channel_recorded": names(("paid", "organic", "referral", "unknown"), np.where(recorded, 2, rest)),
+            "channel_recorded": names(
+                ("paid", "organic", "referral", "unknown"), np.where(recorded, 2, rest)
+            ),
             "campaign_arm": names(("plain", "promise"), t.promise.astype(int)),
             "branch_id": t.branch + 1,
             "neighbourhood_id": t.neighbourhood + 1,
@@ -97,7 +101,9 @@ def contracts(ledger: Ledger) -> pd.DataFrame:
             "end_date": beyond[end + 1] - np.timedelta64(1, "D"),
             "term_months": term[who],
             "price": price,
-            "renewed": pd.Series(~gone, dtype="boolean").mask(pd.Series(is_last & ~gone & (planned >= N_MONTHS))),
+            "renewed": pd.Series(~gone, dtype="boolean").mask(
+                pd.Series(is_last & ~gone & (planned >= N_MONTHS))
+            ),
             "price_change_pct": np.round(change, 1),
         }
     )
@@ -163,23 +169,38 @@ def _sequence(journey: Ints) -> Ints:
     return place
 
 
-def in_diary(ledger: Ledger) -> np.ndarray:
+def _by_class(p: Parameters, prefix: str) -> Floats:
+    """Return the probability of a record for each touchpoint, by its class (equation 18)."""
+    chance = {name: p[f"{prefix}_{name.replace(' ', '_')}"] for name in CAPTURE_CLASSES}
+    return touchpoints()["record_class"].map(chance).to_numpy(dtype=float)
+
+
+def in_diary(ledger: Ledger) -> Bools:
     """Return which contacts a diarist wrote down (equation 18); rivals too."""
     seen, p = ledger.company.contacts, ledger.company.p
     luck = ledger.draws("diary").uniform(seen.customer)
+    chance = np.where(seen.touchpoint >= 0, _by_class(p, "diary")[seen.touchpoint], p["diary_rival"])
     lived = np.isfinite(ledger.company.lived.satisfaction)
-    return lived & ledger.company.traits.panellist[seen.customer] & (luck < p["capture_diary"])
+    return np.asarray(lived & ledger.company.traits.panellist[seen.customer] & (luck < chance))
 
 
 def _recorded_in(ledger: Ledger, rows: Ints, luck: Floats) -> pd.Series:
     """Return where a contact is on record (equation 18): any of crm, partner, diary, joined by +."""
     p, table = ledger.company.p, touchpoints()
     step = ledger.company.contacts.touchpoint[rows]
-    chance = {name: p[f"capture_{name.replace(' ', '_')}"] for name in CAPTURE_CLASSES}
-    crm = luck[:, 0] < table["record_class"].map(chance).to_numpy(dtype=float)[step]
+    crm = luck[:, 0] < _by_class(p, "capture")[step]
     partner = (table["owner"] == "partner").to_numpy()[step] & (luck[:, 1] < 0.8)
     code = crm + 2 * partner + 4 * in_diary(ledger)[rows]
-    options = ("nowhere", "crm", "partner", "crm+partner", "diary", "crm+diary", "partner+diary", "crm+partner+diary")
+    options = (
+        "nowhere",
+        "crm",
+        "partner",
+        "crm+partner",
+        "diary",
+        "crm+diary",
+        "partner+diary",
+        "crm+partner+diary",
+    )
     return names(options, code)
 
 
@@ -215,13 +236,14 @@ def _use(ledger: Ledger) -> dict[str, np.ndarray]:
     h, draws = c.history, ledger.draws("usage")
     product, habit = np.nan_to_num(h.product), np.nan_to_num(h.habit)
     rate = np.exp(1.5 + 0.15 * product + 0.8 * habit + 3.0 * c.traits.regularity[:, None])
-    sessions = draws.poisson(rate * months()["contact_multiplier"] * (0.4 + 0.6 * c.traits.is_digital[:, None]))
+    reach = 0.4 + 0.6 * c.traits.is_digital[:, None]
+    sessions = draws.poisson(np.asarray(rate * months()["contact_multiplier"] * reach, dtype=np.float64))
     outage = np.where(np.arange(N_MONTHS) == 10, 6.0, 1.0)
     return {
         "sessions": sessions,
-        "crashes": draws.poisson(0.012 * sessions * outage),
+        "crashes": draws.poisson(np.asarray(0.012 * sessions * outage, dtype=np.float64)),
         "task_time_s": np.exp(3.4 - 0.10 * product + 0.35 * draws.normal(columns=(N_MONTHS,))),
-        "extras": draws.poisson(np.exp(-1.6 + 0.20 * np.nan_to_num(h.z))),
+        "extras": draws.poisson(np.asarray(np.exp(-1.6 + 0.20 * np.nan_to_num(h.z)), dtype=np.float64)),
     }
 
 
@@ -325,11 +347,14 @@ def truth_event(ledger: Ledger) -> pd.DataFrame:
     """Return one row an event: what it delivered and what it did."""
     rows, lived = ledger.event_rows, ledger.company.lived
     values = {
-        "signal": lived.signal, "belief_before": lived.before, "belief_after": lived.after, "gain": lived.gain,
-        "gap_value": lived.gap_value, "satisfaction": lived.satisfaction,
+        "signal": lived.signal, "belief_before": lived.before, "belief_after": lived.after,
+        "gain": lived.gain, "gap_value": lived.gap_value, "satisfaction": lived.satisfaction,
     }  # fmt: skip
     return pd.DataFrame(
-        {"event_id": ledger.event_number[rows], "customer_id": ledger.customer_id(ledger.company.contacts.customer[rows])}
+        {
+            "event_id": ledger.event_number[rows],
+            "customer_id": ledger.customer_id(ledger.company.contacts.customer[rows]),
+        }
         | {"contact_number": lived.number[rows]}
         | {name: np.round(value[rows], 3) for name, value in values.items()}
     )

@@ -27,12 +27,14 @@ def moment(days: Floats) -> Times:
     minutes = np.floor(np.where(known, days, 0.0) * 1440).astype(np.int64)
     times = ORIGIN + minutes.astype("timedelta64[m]").astype("timedelta64[us]")
     times[~known] = np.datetime64("NaT", "us")
-    return times
+    return np.asarray(times)
 
 
 def day(days: Floats | Ints) -> Times:
     """Return dates from days since the company's first day."""
-    return ORIGIN + np.floor(days).astype(np.int64).astype("timedelta64[D]").astype("timedelta64[us]")
+    return np.asarray(
+        ORIGIN + np.floor(days).astype(np.int64).astype("timedelta64[D]").astype("timedelta64[us]")
+    )
 
 
 def names(options: Sequence[str], codes: ArrayLike) -> pd.Series:

@@ -57,7 +57,10 @@ def parameter_table() -> pd.DataFrame:
         if (_FOLDER / f"{module}.csv").is_file()
     ]
     constants = pd.DataFrame(
-        [("calibration", name, unit, equation, meaning) for name, (unit, equation, meaning) in _CONSTANTS.items()],
+        [
+            ("calibration", name, unit, equation, meaning)
+            for name, (unit, equation, meaning) in _CONSTANTS.items()
+        ],
         columns=["module", "name", "unit", "equation", "meaning"],
     )
     table = pd.concat([*parts, constants], ignore_index=True)
@@ -68,7 +71,9 @@ def parameter_table() -> pd.DataFrame:
 def world_table() -> pd.DataFrame:
     """Return what each world changes: world, name, value."""
     files = ("worlds.csv", "worlds_organisation.csv")
-    return pd.concat([pd.read_csv(_FOLDER / file, keep_default_na=False) for file in files], ignore_index=True)
+    return pd.concat(
+        [pd.read_csv(_FOLDER / file, keep_default_na=False) for file in files], ignore_index=True
+    )
 
 
 def known_world(world: str) -> str:

@@ -39,7 +39,7 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
         connection.register("frame", frame)
         target = str(path).replace("'", "''")
         connection.execute(
-            f"COPY frame TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 15, "  # noqa: S608
+            f"COPY frame TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 15, "
             "ROW_GROUP_SIZE 200000)"
         )
 

@@ -64,7 +64,7 @@ def touches(ledger: Ledger) -> pd.DataFrame:
 
 
 def _tenth(values: Floats) -> Floats:
-    return np.round(np.clip(values, -3.0, 3.0), 1)
+    return np.asarray(np.round(np.clip(values, -3.0, 3.0), 1), dtype=np.float64)
 
 
 def diary(ledger: Ledger) -> pd.DataFrame:
@@ -131,7 +131,9 @@ def stated_importance(ledger: Ledger) -> pd.DataFrame:
     """
     c = ledger.company
     every = ledger.invitation_rows
-    long = (c.invitations.contact[every] < 0) & (c.invitations.minutes[every] == 12) & c.answers.answered[every]
+    long = (
+        (c.invitations.contact[every] < 0) & (c.invitations.minutes[every] == 12) & c.answers.answered[every]
+    )
     rows = every[long]
     who = c.invitations.customer[rows]
     draws = ledger.draws("importance")
@@ -149,8 +151,6 @@ def stated_importance(ledger: Ledger) -> pd.DataFrame:
     )
 
 
-
-
 def texts(entropy: int) -> pd.DataFrame:
     """Return 300 comments with what two coders took them to be about."""
     source = stream(entropy, "comments", 10_000_000)
@@ -159,7 +159,9 @@ def texts(entropy: int) -> pd.DataFrame:
     written = pd.DataFrame(
         {
             "text_id": np.arange(1, TEXTS + 1),
-            "source": names(("survey", "letter", "forum"), np.floor(3 * source.random(TEXTS)).astype(np.int64)),
+            "source": names(
+                ("survey", "letter", "forum"), np.floor(3 * source.random(TEXTS)).astype(np.int64)
+            ),
             "body": write_comments(topics, feeling, source),
         }
     )

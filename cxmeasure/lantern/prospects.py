@@ -103,5 +103,3 @@ def orientation(ledger: Ledger) -> pd.DataFrame:
 def owner_of(prospect: Ints) -> Ints:
     """Return the customer among whose four prospects this one stands."""
     return (prospect - 1) // PER_CUSTOMER + 1
-
-

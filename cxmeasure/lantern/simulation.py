@@ -200,7 +200,9 @@ def simulate(
     p = load_parameters(world, parameters)
     customers = whole(size, name="size", at_least=1)
     entropy = whole(seed, name="seed", at_least=0)
-    wanted = [choice(name, TABLE_NAMES, name="tables") for name in (TABLE_NAMES if tables is None else tables)]
+    wanted = [
+        choice(name, TABLE_NAMES, name="tables") for name in (TABLE_NAMES if tables is None else tables)
+    ]
     around = surroundings(p, entropy)
     if to is not None:
         return _write(p, around, customers, entropy, wanted, CompanyFolder(Path(to)))
@@ -217,7 +219,12 @@ def simulate(
 
 
 def _write(
-    p: Mapping[str, float], around: Surroundings, size: int, entropy: int, wanted: Sequence[str], folder: CompanyFolder
+    p: Mapping[str, float],
+    around: Surroundings,
+    size: int,
+    entropy: int,
+    wanted: Sequence[str],
+    folder: CompanyFolder,
 ) -> Path:
     with folder as target:
         progress = _progress(size)
@@ -236,5 +243,7 @@ def _progress(size: int) -> Callable[[int], object]:
         from tqdm.auto import tqdm
     except ImportError:
         return lambda done: done
-    bar: Callable[[int], object] = tqdm(total=size, unit=" customers", disable=size <= CHUNK_BLOCKS * BLOCK).update
+    bar: Callable[[int], object] = tqdm(
+        total=size, unit=" customers", disable=size <= CHUNK_BLOCKS * BLOCK
+    ).update
     return bar

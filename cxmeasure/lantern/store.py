@@ -26,8 +26,8 @@ _SURVEY: Final = ("customers", "invitations", "answers", "followup_sample", "tru
 STORED: Final = {
     "claimed": TABLE_NAMES,
     "null": (
-        *_SURVEY, "events", "journeys", "diary", "followups", "panel_month", "exits", "experiments", "touches",
-        "mentions", "truth_person", "truth_journey",
+        *_SURVEY, "events", "journeys", "diary", "followups", "panel_month", "exits", "experiments",
+        "touches", "mentions", "truth_person", "truth_journey",
     ),
     "reversed": (*_SURVEY, "diary", "touches", "experiments", "followups", "exits"),
     "tilted": _SURVEY,
@@ -82,13 +82,17 @@ def datapackage() -> dict[str, Any]:
         "description": "4,000 customers of a fictional subscription service over 36 months. Worlds share the "
         "schema; files of another world lie in the folder of its name.",
         "licenses": [{"name": "MIT", "title": "MIT licence"}],
-        "resources": [_resource(row._asdict()) for row in table_list().itertuples(index=False)],
+        "resources": [
+            _resource({str(k): str(v) for k, v in row.items()}) for row in table_list().to_dict("records")
+        ],
     }
 
 
 def _resource(table: dict[str, str]) -> dict[str, Any]:
     mine = columns().loc[lambda rows: rows["table"] == table["table"]]
-    schema: dict[str, Any] = {"fields": [_field(row._asdict()) for row in mine.itertuples(index=False)]}
+    schema: dict[str, Any] = {
+        "fields": [_field({str(k): str(v) for k, v in row.items()}) for row in mine.to_dict("records")]
+    }
     if table["key"]:
         schema["primaryKey"] = table["key"].split("+")
     links = [link.split(">") for link in table["links"].split(";") if link]
@@ -149,7 +153,9 @@ def main(target: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
     size = sum(entry["bytes"] for entry in manifest["tables"])
     claimed = sum(entry["bytes"] for entry in manifest["tables"] if entry["world"] == "claimed")
-    sys.stdout.write(f"{len(manifest['tables'])} tables, {size / 1e6:.1f} MB, claimed {claimed / 1e6:.1f} MB\n")
+    sys.stdout.write(
+        f"{len(manifest['tables'])} tables, {size / 1e6:.1f} MB, claimed {claimed / 1e6:.1f} MB\n"
+    )
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from cxmeasure.lantern.catalogue import N_MONTHS, touchpoints
 from cxmeasure.lantern.comments import draw_topics, write_comments
 from cxmeasure.lantern.customers import MONTH_STARTS, Parameters
 from cxmeasure.lantern.followups import LOOP_ARMS
-from cxmeasure.lantern.ledger import Ledger, day, moment, names, whole
+from cxmeasure.lantern.ledger import Ledger, moment, names, whole
 from cxmeasure.lantern.streams import BLOCK, Floats, Ints
 from cxmeasure.lantern.surveys import (
-    _CSAT_CUTS,
+    CSAT_CUTS,
     DISPOSITIONS,
     REMINDER_DAYS,
     SURVEY_CHANNELS,
@@ -51,7 +51,7 @@ def _answered_at(ledger: Ledger, rows: Ints) -> Floats:
     early = np.minimum(-1.1 * np.log1p(-0.985 * luck), REMINDER_DAYS - 0.05)
     late = REMINDER_DAYS + 0.02 - 1.3 * np.log1p(-0.985 * luck)
     delay = np.where(c.answers.late[rows], late, early) + 0.003
-    return c.invitations.time[rows] + delay
+    return np.asarray(c.invitations.time[rows] + delay)
 
 
 def invitations(ledger: Ledger) -> pd.DataFrame:
@@ -113,7 +113,8 @@ def area_scores(ledger: Ledger) -> Floats:
         total[:, month] += 0.8 * total[:, month - 1]
         count[:, month] += 0.8 * count[:, month - 1]
     general = np.nan_to_num(c.history.z)[:, :, None] * 0.4
-    return np.clip(3.4 + 0.9 * (total + general) / (count + 1.0), 1.0, 5.0)
+    score = c.p["score_level"] + c.p["score_slope"] * (total + general) / (count + 1.0)
+    return np.asarray(np.clip(score, 1.0, 5.0))
 
 
 def power_mean(scores: Floats, exponent: float) -> Floats:
@@ -137,7 +138,9 @@ def answers(ledger: Ledger) -> pd.DataFrame:
     month = sent.month[rows]
     line_odds = -4.0 + 0.35 * np.minimum(sent.prior[rows], 6) + 0.5 * (minutes == 12)
     straight = luck[:, 0] < expit(line_odds)
-    stay = np.clip(np.round(6.9 + 1.5 * z + 3.0 * (c.history.attachment[who, month] - 0.2) + 1.4 * noise[:, 0]), 0, 10)
+    stay = np.clip(
+        np.round(6.9 + 1.5 * z + 3.0 * (c.history.attachment[who, month] - 0.2) + 1.4 * noise[:, 0]), 0, 10
+    )
     short, medium = minutes < 3, minutes < 12
     frame = pd.DataFrame(
         {
@@ -155,11 +158,10 @@ def answers(ledger: Ledger) -> pd.DataFrame:
         }
     )
     items = _items(ledger, rows, noise, straight)
-    missing = medium | partial
-    for name, values in (items | _touchpoint_ratings(ledger, rows, noise[:, 10])).items():
-        frame[name] = values if values.dtype == float else whole(values, missing)
-        if values.dtype == float:
-            frame[name] = frame[name].mask(missing | (about >= 0))
+    for name, values in items.items():
+        frame[name] = whole(values, medium | partial)
+    for name, ratings in _touchpoint_ratings(ledger, rows, noise[:, 10]).items():
+        frame[name] = pd.Series(ratings).mask(pd.Series(short | partial | (about >= 0)))
     reason = np.searchsorted(np.cumsum([0.30, 0.25, 0.15, 0.15, 0.10]), luck[:, 2])
     return frame.assign(
         reason_contact=names(REASONS, np.where(about >= 0, reason, -1)),
@@ -167,7 +169,7 @@ def answers(ledger: Ledger) -> pd.DataFrame:
         seconds=np.round(minutes * 38 * np.exp(0.4 * noise[:, 11]) * np.where(straight, 0.35, 1.0), 0),
         begged=sent.begged[rows],
         straightline=straight,
-        item_missing=np.floor(-np.log1p(-luck[:, 4]) * 0.12 * minutes ** 0.7 + 3 * partial).astype(np.int64),
+        item_missing=np.floor(-np.log1p(-luck[:, 4]) * 0.12 * minutes**0.7 + 3 * partial).astype(np.int64),
         wording_arm=names(("neutral", "evaluative"), sent.evaluative[rows].astype(int)),
     )
 
@@ -209,9 +211,12 @@ def _touchpoint_ratings(ledger: Ledger, rows: Ints, noise: Floats) -> dict[str, 
     c = ledger.company
     who, month = c.invitations.customer[rows], c.invitations.month[rows]
     scores = area_scores(ledger)[who, month]
-    together = power_mean(scores, c.p["power_exponent"]) + 0.15 * noise
-    rounded = {f"score_{area}": np.round(scores[:, place], 1) for place, area in enumerate(AREAS)}
-    return rounded | {"score_overall": np.round(np.clip(together, 1.0, 5.0), 1)}
+    together = power_mean(scores, c.p["power_exponent"]) + c.p["score_noise"] * noise
+    rounded: dict[str, Floats] = {
+        f"score_{area}": np.asarray(np.round(scores[:, place], 1), dtype=np.float64)
+        for place, area in enumerate(AREAS)
+    }
+    return rounded | {"score_overall": np.asarray(np.round(np.clip(together, 1.0, 5.0), 1), dtype=np.float64)}
 
 
 def _comments(ledger: Ledger, rows: Ints, luck: Floats) -> pd.Series:
@@ -236,7 +241,7 @@ def followup_sample(ledger: Ledger) -> pd.DataFrame:
     z = c.answers.z[rows]
     reached = luck[:, 1] < expit(np.log(p["reach_rate"] / (1 - p["reach_rate"])) + p["reach_tilt"] * z)
     ltr = recommendation(p, z, c.traits.style[who], noise[:, 0])
-    csat = rated(z, noise[:, 1], p["reliability_csat"], _CSAT_CUTS)
+    csat = rated(z, noise[:, 1], p["reliability_csat"], CSAT_CUTS)
     drawn = luck[:, 0] < p["followup_share"]
     frame = pd.DataFrame(
         {
@@ -258,7 +263,11 @@ def _team_pace(spread: float) -> Floats:
 
 def _closure_hours(p: Parameters, arm: Ints, branch: Ints, noise: Floats) -> Floats:
     factor = np.array([2.2, 0.6, 1.0, 1.1])[arm]
-    return p["closure_hours"] * factor * np.exp(p["closure_spread"] * noise + _team_pace(p["closure_team_sd"])[branch])
+    return (
+        p["closure_hours"]
+        * factor
+        * np.exp(p["closure_spread"] * noise + _team_pace(p["closure_team_sd"])[branch])
+    )
 
 
 def followups(ledger: Ledger) -> pd.DataFrame:
@@ -284,7 +293,9 @@ def followups(ledger: Ledger) -> pd.DataFrame:
             "opened_at": moment(opened),
             "closed_at": pd.Series(moment(closed)).mask(still_open),
             "resolved": cases.resolved,
-            "severity_noted": np.clip(np.ceil(5 * cases.severity + 0.6 * (luck[:, 1] - 0.5)), 1, 5).astype(np.int64),
+            "severity_noted": np.clip(np.ceil(5 * cases.severity + 0.6 * (luck[:, 1] - 0.5)), 1, 5).astype(
+                np.int64
+            ),
             "branch_id": branch + 1,
             "employee_id": whole(branch * 40 + 1 + np.floor(40 * luck[:, 0]).astype(np.int64), ~staffed),
             "called_back": staffed,

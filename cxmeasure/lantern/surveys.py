@@ -116,7 +116,9 @@ def plan_invitations(p: Parameters, traits: Traits, contacts: Contacts, draws: D
     luck = draws.uniform(customer, (9,))
     month = month_of(time)
     in_app = months()["in_app"][month].astype(bool)
-    by_person = np.isin(touchpoints()["channel"].to_numpy(dtype=str), PEOPLE_CHANNELS)[row_step(contacts, row)]
+    by_person = np.isin(touchpoints()["channel"].to_numpy(dtype=str), PEOPLE_CHANNELS)[
+        row_step(contacts, row)
+    ]
     by_person &= row >= 0
     channel = np.where(by_person, 1, np.where(in_app, 2, 0))
     return Invitations(
@@ -145,7 +147,7 @@ def response_log_odds(p: Parameters, traits: Traits, sent: Invitations, at: Ints
     who = sent.customer[at]
     digital = traits.is_digital[who]
     in_app = sent.channel[at] == 2
-    return (
+    return np.asarray(
         p["b0_w"]
         + p["response_square"] * (z**2 - 1)
         + p["response_slope"] * z
@@ -164,14 +166,14 @@ def recommendation(p: Parameters, z: Floats, style: Floats, noise: Floats) -> In
 
 
 # Shares of the lower answers on a scale when satisfaction is as usual; cut points follow.
-_CSAT_CUTS: Final = ndtri(np.array([0.06, 0.18, 0.42, 0.80]))
-_CES_CUTS: Final = ndtri(np.array([0.04, 0.10, 0.20, 0.36, 0.58, 0.82]))
+CSAT_CUTS: Final = ndtri(np.array([0.06, 0.18, 0.42, 0.80]))
+CES_CUTS: Final = ndtri(np.array([0.04, 0.10, 0.20, 0.36, 0.58, 0.82]))
 
 
 def rated(latent: Floats, noise: Floats, reliability: float, cuts: Floats) -> Ints:
     """Return an item by thresholds, so noisy that `reliability` of its latent variance is true."""
     blurred = np.sqrt(reliability) * latent + np.sqrt(1 - reliability) * noise
-    return 1 + np.searchsorted(cuts, blurred).astype(np.int64)
+    return np.asarray(1 + np.searchsorted(cuts, blurred), dtype=np.int64)
 
 
 def collect_answers(
@@ -200,8 +202,10 @@ def collect_answers(
     # A transaction survey is about the contact and about everything else.
     about = sent.contact[at] >= 0
     contact = contact_satisfaction[np.maximum(sent.contact[at], 0)] if len(contact_satisfaction) else z
-    latent = np.where(about, 0.6 * z + 0.6 * np.nan_to_num(contact), z) + p["wording_gain"] * sent.evaluative[at]
+    latent = (
+        np.where(about, 0.6 * z + 0.6 * np.nan_to_num(contact), z) + p["wording_gain"] * sent.evaluative[at]
+    )
     answers.ltr[at] = ltr
-    answers.csat[at] = rated(latent, noise[:, 1], p["reliability_csat"], _CSAT_CUTS)
-    answers.ces[at] = rated(latent, noise[:, 2], p["reliability_ces"], _CES_CUTS)
+    answers.csat[at] = rated(latent, noise[:, 1], p["reliability_csat"], CSAT_CUTS)
+    answers.ces[at] = rated(latent, noise[:, 2], p["reliability_ces"], CES_CUTS)
     return at[answered]

@@ -17,16 +17,8 @@ TIES_PER_CUSTOMER: Final = 1.55
 def mentions(ledger: Ledger) -> pd.DataFrame:
     """Return one row a mention, on record or not (equation 15)."""
     h = ledger.company.history
-    parts = []
-    for sign, counts in (("positive", h.good_mentions), ("negative", h.bad_mentions)):
-        who, month = np.nonzero(counts)
-        parts.append(
-            pd.DataFrame({"who": who, "month": month, "sign": sign}).loc[
-                lambda rows, n=counts[who, month]: rows.index.repeat(n)
-            ]
-        )
-    rows = pd.concat(parts).sort_values(["who", "month", "sign"], kind="stable").reset_index(drop=True)
-    who, month = rows["who"].to_numpy(), rows["month"].to_numpy()
+    counts = np.stack([h.bad_mentions, h.good_mentions], axis=2)
+    who, month, good = (np.repeat(place, counts[np.nonzero(counts)]) for place in np.nonzero(counts))
     luck = ledger.draws("mentions").uniform(who, (3,))
     start = np.maximum(MONTH_STARTS[month], ledger.company.traits.start_time[who])
     audience = np.searchsorted(np.cumsum([0.30, 0.35, 0.20]), luck[:, 1])
@@ -34,7 +26,7 @@ def mentions(ledger: Ledger) -> pd.DataFrame:
         {
             "customer_id": ledger.customer_id(who),
             "ts": moment(start + luck[:, 0] * (MONTH_STARTS[month + 1] - start)),
-            "sign": rows["sign"],
+            "sign": names(("negative", "positive"), good),
             "audience": names(AUDIENCES, audience),
             "recorded": luck[:, 2] < ledger.company.p["mention_recorded"],
         }

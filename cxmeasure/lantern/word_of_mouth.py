@@ -64,7 +64,7 @@ def _places(neighbourhood: Ints) -> Ints:
 def shared_fit(p: Parameters, own: Floats, referrer: Floats) -> Floats:
     """Return the fit of referred customers: like that of their referrer to the degree given."""
     likeness = p["referral_likeness"]
-    return likeness * referrer + np.sqrt(1 - likeness**2) * own
+    return np.asarray(likeness * referrer + np.sqrt(1 - likeness**2) * own)
 
 
 def still_here(referrer: Ints, exit_month: Ints, month: int) -> Bools:
