@@ -325,7 +325,7 @@ def _labels(arrows: pd.DataFrame) -> pd.DataFrame:
         {
             "label": arrows["equation"].astype(str) + " " + arrows["sign"],
             "x": arrows["x"] + along * across,
-            "y": arrows["y"] + along * down + 0.05 * ~upright,
+            "y": arrows["y"] + along * down + 0.1 * ~upright,
             "side": [("left" if left else "right") for left in goes_left | (across > 0)],
         }
     )
