@@ -8,11 +8,13 @@ from cxmeasure.survey.reduce import tally_responses
 from cxmeasure.survey.representing import r_indicator
 from cxmeasure.survey.response import response_rates
 from cxmeasure.survey.scoring import metric
+from cxmeasure.survey.weighting import nonresponse_weights
 
 __all__ = [
     "chart",
     "covariate_balance",
     "metric",
+    "nonresponse_weights",
     "partial_r_indicators",
     "r_indicator",
     "response_propensity",

@@ -1,54 +1,22 @@
 """How high is the score, and how sure is that? NPS, CSAT, CES, top box and mean."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from cxmeasure import _arguments
 from cxmeasure._frames import framed
-from cxmeasure._stats import intervals
 from cxmeasure._stats.intervals import Floats
-from cxmeasure.errors import ArgumentError
+from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.results import Estimates
 from cxmeasure.survey.grouping import grouping, regrouped
-from cxmeasure.survey.reduce import Coding, tally_answers
+from cxmeasure.survey.moments import Definition, Moments, corrected, defined, limits, moments
+from cxmeasure.survey.reduce import tally_answers
 
 _TOO_FEW = 10
-
-
-@dataclass(frozen=True, slots=True)
-class _Definition:
-    coding: Coding
-    family: str
-    unit: str
-    reads: str
-
-
-_METRICS = {
-    "nps": _Definition(
-        Coding(low=0, high=10, plus_from=9, minus_to=6, is_whole=True),
-        "net share",
-        "points",
-        "share of scores 9–10 less share of scores 0–6, in points from −100 to 100",
-    ),
-    "csat": _Definition(
-        Coding(low=1, high=5, plus_from=4, is_whole=True),
-        "share",
-        "share",
-        "share of scores 4–5 on a 1–5 scale",
-    ),
-    "ces": _Definition(Coding(low=1, high=7), "mean", "scale points", "mean score on a 1–7 scale"),
-    "top_box": _Definition(Coding(), "share", "share", "share of scores at or above the threshold"),
-    "mean": _Definition(Coding(), "mean", "scale points", "mean score"),
-}
-_METHODS: dict[str, dict[str, Callable[..., tuple[Floats, Floats]]]] = {
-    "net share": {"score": intervals.net_score, "adjusted-wald": intervals.net_adjusted_wald},
-    "share": {"score": intervals.wilson, "adjusted-wald": intervals.share_adjusted_wald},
-    "mean": {},
-}
 _REFERENCES = {
     (
         "net share",
@@ -67,6 +35,9 @@ def metric(
     metric: str = "nps",
     by: Sequence[str] = (),
     weight_column: str | None = None,
+    cluster_column: str | None = None,
+    population_size: float | Mapping[Any, float] | None = None,
+    against: object = None,
     method: str | None = None,
     scale: tuple[float, float] | None = None,
     threshold: float | None = None,
@@ -87,8 +58,17 @@ def metric(
         Columns that make the groups.
     weight_column : str, optional
         Weights of zero or more. Only their ratios matter.
+    cluster_column : str, optional
+        Whose answer it is, where one customer may give several.
+    population_size : number, or mapping of group to number, optional
+        How many customers there are, where so many of them answered that it matters: the variance is
+        multiplied by 1 − n/N. It says something about those N only.
+    against : object, optional
+        A value of the single column of `by`: adds the difference of each other group from that one, as the
+        term ``nps difference`` (or whichever metric).
     method : {"score", "adjusted-wald", "wald"}, optional
-        The interval; ``score`` unless the metric is a mean, which has only ``wald`` (Student's t).
+        The interval: by default ``score``; with clusters ``adjusted-wald``; for a mean there is only
+        ``wald`` (Student's t).
     scale : (float, float), optional
         Lowest and highest possible score, for ``csat``, ``ces``, ``top_box`` and ``mean``; with ``csat``
         give the `threshold` too.
@@ -101,7 +81,8 @@ def metric(
     -------
     Estimates
         One row a group. Besides the usual columns: ``n_missing``, and ``n_effective``, the number of
-        equally weighted answers worth as much (Kish: (Σw)²/Σw², at most n).
+        equal and independent answers worth as much: with weights Kish's (Σw)²/Σw²; with clusters the variance
+        of one answer over the clustered variance of the score, shrunk for few clusters; at most n.
 
     Raises
     ------
@@ -113,7 +94,9 @@ def metric(
     -----
     `std_error` is the multinomial one for shares and net shares (divisor n) and the sample one for means
     (divisor n − 1). With weights it is linearised, and the score and adjusted-Wald intervals use the
-    weighted shares of `n_effective` answers, which is an approximation.
+    weighted shares of `n_effective` answers, which is an approximation. With clusters it is linearised
+    over clusters, with the factor m/(m − 1). A difference has Newcombe's interval (MOVER), which
+    combines the two intervals, and takes the groups for different customers.
 
     The interval is about the people who answered, and others like them. What those think who did not
     answer is another question.
@@ -122,7 +105,9 @@ def metric(
     ----------
     Rocks (2016), The American Statistician 70:365–372, doi:10.1080/00031305.2016.1200487 (NPS);
     Tango (1998), Statistics in Medicine 17:891–908 (the score interval of a net share);
-    Kish (1965), Survey Sampling (effective number; book, no DOI).
+    Kish (1965), Survey Sampling (effective number; book, no DOI);
+    Korn & Graubard (1998), Survey Methodology 24:193–201 (effective number with clusters, no DOI);
+    Newcombe (1998), Statistics in Medicine 17:873–890 (differences).
 
     Examples
     --------
@@ -141,112 +126,121 @@ def metric(
        estimate  conf_low  conf_high
     0      30.0     13.96      44.34
     """
-    definition, coding = _definition(metric, scale, threshold)
-    methods = ["wald"] if definition.family == "mean" else ["score", "adjusted-wald", "wald"]
+    definition = defined(metric, scale, threshold)
+    is_clustered = cluster_column is not None
+    usual = ["adjusted-wald", "score", "wald"] if is_clustered else ["score", "adjusted-wald", "wald"]
+    methods = ["wald"] if definition.family == "mean" else usual
     method = _arguments.choice(method or methods[0], methods, name="method")
     conf_level = _arguments.share(conf_level, name="conf_level")
     groups = grouping(by, "n_missing", "n_effective")
     tally = tally_answers(
         framed(answers, score_column),
-        coding,
+        definition.coding,
         score_column=score_column,
         by=groups,
         weight_column=weight_column,
+        cluster_column=cluster_column,
     )
+    keys = regrouped(tally, groups)
+    found = moments(tally, definition.family)
+    if population_size is not None:
+        found = corrected(found, _population(population_size, keys, found.n))
+    table = _table(tally, keys, found, definition, metric, method, conf_level)
+    if against is not None:
+        table = pd.concat([table, _differences(table, groups, against, metric)], ignore_index=True)
     return Estimates(
-        table=_table(tally, groups, definition, metric, method, conf_level),
-        estimand=f"{_LABELS[metric]} of the customers who answered: {definition.reads}",
+        table=table,
+        estimand=f"{definition.label} of the customers who answered: {definition.reads}",
         method=_method_line(definition.family, method),
-        assumptions=_assumptions(is_weighted=weight_column is not None),
+        assumptions=_assumptions(
+            is_weighted=weight_column is not None,
+            is_clustered=is_clustered,
+            is_finite=population_size is not None,
+        ),
         conf_level=conf_level,
     )
 
 
-_LABELS = {"nps": "NPS", "csat": "CSAT", "ces": "CES", "top_box": "Top box", "mean": "Mean score"}
-
-
-def _definition(
-    metric: str, scale: tuple[float, float] | None, threshold: float | None
-) -> tuple[_Definition, Coding]:
-    definition = _METRICS[_arguments.choice(metric, _METRICS, name="metric")]
-    coding = definition.coding
-    if metric == "nps" and (scale is not None or threshold is not None):
+def _population(given: float | Mapping[Any, float], keys: pd.DataFrame, n: Floats) -> Floats:
+    if isinstance(given, Mapping):
+        groups = [key if len(key) > 1 else key[0] for key in keys.itertuples(index=False, name=None)]
+        absent = [group for group in groups if group not in given]
+        if absent:
+            raise ArgumentError(
+                f"population_size has no number for the group {absent[0]!r}; give one for each."
+            )
+        sizes = np.array([given[group] for group in groups], dtype=float)
+    elif keys.shape[1] and len(keys) > 1:
         raise ArgumentError(
-            "metric='nps' is defined on whole scores 0–10; use 'top_box' or 'mean' for others."
+            "population_size is one number but there are groups; give a mapping, group to number."
         )
-    if metric in ("ces", "mean") and threshold is not None:
-        raise ArgumentError(f"metric={metric!r} is a mean and has no threshold; use 'top_box' for a share.")
-    if metric == "top_box" and threshold is None:
-        raise ArgumentError("metric='top_box' needs threshold=, the lowest score that counts.")
-    if metric == "csat" and scale is not None and threshold is None:
-        raise ArgumentError(
-            "metric='csat' with a scale of its own needs threshold=, the lowest score that counts."
+    else:
+        sizes = np.full(len(n), given, dtype=float)
+    if not (sizes >= n).all():
+        worst = int(np.argmax(n - sizes))
+        raise DataError(
+            f"population_size={sizes[worst]:,.0f} is less than the {n[worst]:,.0f} answers; "
+            "it counts the customers there are, not the answers."
         )
-    try:
-        low, high = (coding.low, coding.high) if scale is None else (float(end) for end in scale)
-        plus_from = coding.plus_from if threshold is None else float(threshold)
-        fits = low < high and (plus_from is None or low < plus_from <= high)
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
-        raise ArgumentError(
-            f"scale={scale!r} and threshold={threshold!r} do not fit together; "
-            "give scale=(lowest, highest) and a threshold above the lowest."
-        )
-    return definition, Coding(low, high, plus_from, coding.minus_to, coding.is_whole)
+    return sizes
 
 
 def _table(
     tally: pd.DataFrame,
-    by: Sequence[str],
-    definition: _Definition,
+    keys: pd.DataFrame,
+    found: Moments,
+    definition: Definition,
     metric: str,
     method: str,
     conf_level: float,
 ) -> pd.DataFrame:
-    n, centre = tally["n"].to_numpy(float), tally["centre"].to_numpy(float)
-    w, w2, wf, wff, w2f, w2ff = (
-        tally[name].to_numpy(float) for name in ("w", "w2", "wf", "wff", "w2f", "w2ff")
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(n > 0, wf / w, np.nan)
-        effective = np.minimum(n, w**2 / w2)
-        variance = np.maximum(w2ff - 2 * mean * w2f + mean**2 * w2, 0) / w**2
-        if definition.family == "mean":
-            variance = np.where(n > 1, variance * n / (n - 1), np.nan)
-        error = np.sqrt(variance)
-        if method == "wald":
-            quantile = (
-                intervals.t_value(conf_level, n - 1)
-                if definition.family == "mean"
-                else intervals.z_value(conf_level)
-            )
-            low, high = _clipped(mean, quantile * error, definition.family)
-            low, high = low + centre, high + centre
-        elif definition.family == "net share":
-            plus, minus = (wff / w + mean) / 2, (wff / w - mean) / 2
-            low, high = _METHODS["net share"][method](
-                plus * effective, minus * effective, effective, conf_level
-            )
-        else:
-            low, high = _METHODS["share"][method](mean * effective, effective, conf_level)
-    factor = 100.0 if definition.unit == "points" else 1.0
-    mean = mean + centre
-    table = regrouped(tally, by)
-    table["term"] = metric
-    table["n"] = tally["n"]
-    for name, values in {"estimate": mean, "std_error": error, "conf_low": low, "conf_high": high}.items():
-        table[name] = values * factor
+    low, high = limits(found, definition, method, conf_level)
+    table = keys.assign(term=metric, n=tally["n"])
+    table["estimate"] = found.estimate * definition.factor
+    table["std_error"] = np.sqrt(found.variance) * definition.factor
+    table["conf_low"], table["conf_high"] = low, high
     table["unit"] = definition.unit
-    table["note"] = np.select([n == 0, n < _TOO_FEW], ["no answers", f"fewer than {_TOO_FEW} answers"], "")
+    few = f"fewer than {_TOO_FEW} answers"
+    notes = [(found.n == 0, "no answers"), (found.n < _TOO_FEW, few)]
+    if "clusters" in tally:
+        notes.insert(1, ((tally["clusters"] < 2).to_numpy(), "one customer only: no interval"))
+    table["note"] = np.select([each for each, _ in notes], [said for _, said in notes], "")
     table["n_missing"] = tally["n_missing"]
-    table["n_effective"] = effective
+    table["n_effective"] = np.minimum(found.effective, found.n)
     return table
 
 
-def _clipped(mean: Floats, half: Floats, family: str) -> tuple[Floats, Floats]:
-    edges = {"net share": (-1.0, 1.0), "share": (0.0, 1.0), "mean": (-np.inf, np.inf)}[family]
-    return np.clip(mean - half, *edges), np.clip(mean + half, *edges)
+def _differences(table: pd.DataFrame, groups: Sequence[str], against: object, metric: str) -> pd.DataFrame:
+    """Return each group's difference from one of them, with Newcombe's interval."""
+    if len(groups) != 1:
+        raise ArgumentError(
+            f"against={against!r} needs one column in by=, whose value it is; received {len(groups)}."
+        )
+    is_base = (table[groups[0]] == against).to_numpy()
+    if not is_base.any():
+        known = ", ".join(repr(value) for value in table[groups[0]].head(6))
+        raise ArgumentError(f"against={against!r} is no value of {groups[0]!r}; it holds {known}.")
+    base, rest = table[is_base].iloc[0], table[~is_base].reset_index(drop=True)
+    gap = rest["estimate"] - base["estimate"]
+    error = np.hypot(rest["std_error"], base["std_error"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = gap / error
+    below = np.hypot(rest["estimate"] - rest["conf_low"], base["conf_high"] - base["estimate"])
+    above = np.hypot(rest["conf_high"] - rest["estimate"], base["estimate"] - base["conf_low"])
+    few = rest["note"].ne("") | bool(base["note"])
+    return rest.assign(
+        term=f"{metric} difference",
+        n=rest["n"] + base["n"],
+        estimate=gap,
+        std_error=error,
+        statistic=statistic,
+        p_value=2 * special.ndtr(-np.abs(statistic)),
+        conf_low=gap - below,
+        conf_high=gap + above,
+        note=np.where(few, f"against {against}; too few answers on one side", f"against {against}"),
+        n_missing=rest["n_missing"] + base["n_missing"],
+        n_effective=np.nan,
+    )
 
 
 def _method_line(family: str, method: str) -> str:
@@ -259,11 +253,15 @@ def _method_line(family: str, method: str) -> str:
     return f"{name} ({reference})" if reference else f"{name}; too narrow below some 100 answers"
 
 
-def _assumptions(*, is_weighted: bool) -> tuple[str, ...]:
+def _assumptions(*, is_weighted: bool, is_clustered: bool, is_finite: bool) -> tuple[str, ...]:
     said = [
-        "The answers are independent of one another: one answer a customer.",
+        "Customers answer independently of one another; several answers of one customer need not be."
+        if is_clustered
+        else "The answers are independent of one another: one answer a customer.",
         "It speaks for customers like those who answered, not for those who did not.",
     ]
     if is_weighted:
         said.append("The weights are taken as known, and weighted answers as so many equal ones (Kish).")
+    if is_finite:
+        said.append("Those who answered are a simple random sample of the customers there are.")
     return tuple(said)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 
 from cxmeasure import _arguments, survey
 from cxmeasure._frames import adopt
@@ -19,7 +20,12 @@ MODULES = [
     "cxmeasure/survey/reduce/responses.py",
     "cxmeasure/survey/representing.py",
     "cxmeasure/survey/response.py",
+    "cxmeasure/survey/calibrating.py",
+    "cxmeasure/survey/moments.py",
+    "cxmeasure/survey/reduce/weights.py",
     "cxmeasure/survey/scoring.py",
+    "cxmeasure/survey/weighed.py",
+    "cxmeasure/survey/weighting.py",
 ]
 
 ROWS = pd.DataFrame({"ltr": [10, 8, 3], "w": [1.0, 2.0, 3.0], "plan": ["a", "b", "b"]})
@@ -54,6 +60,14 @@ def propensity(invitations=INVITED, **choices):
     return lambda: survey.response_propensity(invitations, **{"covariate_columns": ["plan"], **choices})
 
 
+TOTALS = {"plan": {"a": 60, "b": 40}}
+PAIRS = pd.DataFrame({"plan": ["a", "a", "b"], "shop": ["x", "y", "x"]})
+
+
+def weights(rows=INVITED, **choices):
+    return lambda: survey.nonresponse_weights(rows, **{"covariate_columns": ["plan"], **choices})
+
+
 CALLS = {
     # the door
     "no table at all": metric(None),
@@ -63,6 +77,7 @@ CALLS = {
     "text where numbers belong": metric(["ten", "nine"]),
     "a time zone": lambda: adopt(ZONED, {"at": ("at", "time")}, name="events"),
     "the same column twice": metric(TWICE),
+    "the same column twice, in Arrow": metric(pa.table([[1], [2]], names=["ltr", "ltr"])),
     "a header of two levels": metric(DEEP),
     "column names that are numbers": metric(pd.DataFrame([[1, 2]])),
     "an empty table": metric(ROWS.head(0)),
@@ -128,5 +143,38 @@ CALLS = {
     "covariates that decide everything": propensity(INVITED.assign(plan=["a", "b", "a", "b"])),
     "nobody to compare": lambda: survey.covariate_balance(
         INVITED.assign(has_answered=False), covariate_columns=["plan"]
+    ),
+    # metric: clusters, populations, differences
+    "an answer of nobody": metric(ROWS.assign(who=["x", None, "y"]), cluster_column="who"),
+    "fewer customers than answers": metric(population_size=2),
+    "one population for several groups": metric(by=["plan"], population_size=500),
+    "a group without population": metric(by=["plan"], population_size={"a": 500}),
+    "a difference from no group": metric(by=["plan"], against="c"),
+    "a difference without groups": metric(against="a"),
+    # nonresponse_weights
+    "nothing to weight to": weights(),
+    "no covariate to weight by": weights(covariate_columns=[], responded_column="has_answered"),
+    "propensity weights from respondents only": weights(method="inverse-propensity"),
+    "an interaction of margins": weights(responded_column="has_answered", interactions=[("plan", "id")]),
+    "a trim below the average": weights(responded_column="has_answered", trim=0.5),
+    "a weight column that exists": weights(responded_column="has_answered", weight_name="id"),
+    "nobody to weight": weights(INVITED.assign(has_answered=False), responded_column="has_answered"),
+    "a stratum without respondent": weights(population={"plan": {**TOTALS["plan"], "c": 1}}),
+    "a respondent without population": weights(population={"plan": {"a": 60}}),
+    "a cell whose propensity is zero": weights(
+        INVITED.assign(has_answered=[True, False, False, False]),
+        responded_column="has_answered",
+        method="inverse-propensity",
+    ),
+    "a negative total": weights(population={"plan": {"a": -1, "b": 1}}),
+    "a population of another covariate": weights(population={"shop": {"x": 1}}),
+    "a population without totals": weights(population=pd.DataFrame({"plan": ["a", "b"]})),
+    "margins that contradict one another": weights(
+        PAIRS, covariate_columns=["plan", "shop"], population={**TOTALS, "shop": {"x": 1, "y": 1}}
+    ),
+    "margins that no weights meet": weights(
+        PAIRS,
+        covariate_columns=["plan", "shop"],
+        population={"plan": {"a": 10, "b": 90}, "shop": {"x": 10, "y": 90}},
     ),
 }

@@ -181,3 +181,78 @@ def test_category_sampling_errors_of_a_simple_sample_equal_risqs():
     rows = table[table["term"] == "unconditional"].set_index("category")
     for category, value in expected.items():
         assert rows.loc[category, "sampling_error"] == pytest.approx(value, abs=1e-6)
+
+
+# ----------------------------------------------------------------------------------- weights (R survey)
+
+
+def weighted_case():
+    inputs = CASES["nps_weighted_rake_R"]["inputs"]
+    return pd.DataFrame({"ltr": inputs["rec"], "seg": inputs["seg"], "ch": inputs["ch"]}), inputs["pop"]
+
+
+def test_raked_nps_its_error_and_weights_equal_r_survey_and_not_those_of_fixed_weights():
+    answers, population = weighted_case()
+    case = CASES["nps_weighted_rake_R"]
+    expected, tolerance = case["expected"]["rake"], case["tolerance"]
+    scores = survey.nonresponse_weights(
+        answers, covariate_columns=["seg", "ch"], population=population, score_column="ltr"
+    )
+    table = scores.summary.table.set_index("term")
+    assert table.loc["weighted", "estimate"] == pytest.approx(expected["nps"], abs=tolerance)
+    assert table.loc["weighted", "std_error"] == pytest.approx(expected["se"], abs=tolerance)
+    assert (
+        abs(table.loc["weighted", "std_error"] - case["expected"]["rake_weights_treated_as_fixed_se"]) > 0.5
+    )
+    assert table.loc["design effect", "estimate"] == pytest.approx(expected["kish_deff"], abs=tolerance)
+    plain = case["expected"]["unweighted"]
+    assert table.loc["unweighted", "std_error"] == pytest.approx(plain["se"], abs=tolerance)
+    weights = scores.rows.drop_duplicates(["seg", "ch"]).set_index(["seg", "ch"])["weight"]
+    for cell, weight in expected["w"].items():
+        assert weights[tuple(cell.split(","))] == pytest.approx(weight, abs=1e-6)
+
+
+def test_post_stratified_nps_and_its_error_equal_r_survey():
+    answers, population = weighted_case()
+    expected = CASES["nps_weighted_rake_R"]["expected"]["poststrat_seg"]
+    scores = survey.nonresponse_weights(
+        answers,
+        covariate_columns=["seg"],
+        method="post-stratify",
+        population={"seg": population["seg"]},
+        score_column="ltr",
+    )
+    row = scores.summary.table.iloc[-1]
+    assert row["estimate"] == pytest.approx(expected["nps"], abs=1e-7)
+    assert row["std_error"] == pytest.approx(expected["se"], abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("method", "covariates", "name"),
+    [("post-stratify", ["stype"], "postStratify"), ("rake", ["stype", "sch.wide"], "rake_eps1e-12")],
+)
+def test_api_schools_means_totals_and_weights_equal_r_survey(method, covariates, name):
+    case = CASES["survey_api_clus1"]
+    inputs, expected = case["inputs"], case["expected"][name]
+    cells = list(inputs["cells_stype_schwide_n"])
+    rows = [cell.split(",") for cell in cells for _ in range(inputs["cells_stype_schwide_n"][cell])]
+    schools = pd.DataFrame(rows, columns=["stype", "sch.wide"]).assign(pw=inputs["base_weight"])
+    population = {"stype": inputs["pop_stype"], "sch.wide": inputs["pop_schwide"]}
+    scores = survey.nonresponse_weights(
+        schools,
+        covariate_columns=covariates,
+        method=method,
+        population={column: population[column] for column in covariates},
+        weight_column="pw",
+    )
+    weight = scores.rows.groupby(["stype", "sch.wide"])["weight"].first()
+    by_cell = {cell: weight[tuple(cell.split(","))] for cell in cells}
+    enroll = sum(by_cell[cell] * inputs["cells_sum_enroll"][cell] for cell in cells)
+    api00 = sum(by_cell[cell] * inputs["cells_sum_api00"][cell] for cell in cells)
+    assert enroll == pytest.approx(expected["total_enroll"], abs=1e-2)
+    assert api00 / scores.rows["weight"].sum() == pytest.approx(expected["mean_api00"], abs=1e-6)
+    for cell, value in expected["w"].items():
+        found = by_cell[cell] if "," in cell else weight[cell].iloc[0]
+        assert found == pytest.approx(value, abs=1e-7)
+    if "kish" in expected:
+        assert scores.summary.table.loc[0, "estimate"] == pytest.approx(expected["kish"], abs=1e-7)

@@ -40,13 +40,23 @@ def group_keys(by: Sequence[str]) -> list[str]:
 
 
 def tally_answers(
-    answers: Any, coding: Coding, *, score_column: str, by: Sequence[str], weight_column: str | None
+    answers: Any,
+    coding: Coding,
+    *,
+    score_column: str,
+    by: Sequence[str],
+    weight_column: str | None,
+    responded_column: str | None = None,
+    cluster_column: str | None = None,
 ) -> pd.DataFrame:
     """Return one row a group: n, n_missing, and the weighted sums of the value, its square and w².
 
     The groups stand in `group_keys`. The columns ``w w2 wf wff w2f w2ff`` are Σw, Σw², Σwf, Σwf², Σw²f,
-    Σw²f² with f the coded value less ``centre``: all that a mean, a share or a net share and their
-    linearised variances need.
+    Σw²f² (``w_missing`` and ``w2_missing`` of rows without a score) with f the coded value less
+    ``centre``: all that a mean, a share or a net share and their linearised variances need. With
+    `responded_column` only rows that it says were answered count.
+    With `cluster_column` also ``clusters``, how many have weight, and ``cww cwf cff``, the sums over
+    clusters of their Σw squared, of Σw times Σwf, and of Σwf squared.
 
     Raises
     ------
@@ -59,7 +69,13 @@ def tally_answers(
     roles |= {key: (column, "any") for key, column in zip(keys, by, strict=True)}
     if weight_column is not None:
         roles["weight"] = (weight_column, "number")
+    if responded_column is not None:
+        roles["responded"] = (responded_column, "flag")
+    if cluster_column is not None:
+        roles["cluster"] = (cluster_column, "any")
     frame = adopt(answers, roles, name="answers")
+    if responded_column is not None:
+        frame = frame.filter(nw.col("responded").cast(nw.Int64) == 1)
     if weight_column is None:
         frame = frame.with_columns(weight=nw.lit(1.0))
     centre = _centre(frame, coding)
@@ -67,6 +83,10 @@ def tally_answers(
     flagged = _flagged(frame, coding, centre)
     sums = [nw.col(name).sum() for name in _SUMS]
     extremes = [nw.col("score").min().alias("lowest"), nw.col("score").max().alias("highest")]
+    if cluster_column is not None:
+        flagged = _squared(flagged.group_by(*keys, "cluster").agg(*sums, *extremes))
+        sums += [nw.col(name).sum() for name in _CLUSTER_SUMS]
+        extremes = [nw.col("lowest").min(), nw.col("highest").max()]
     tally = collect(
         flagged.group_by(*keys).agg(*sums, *extremes) if keys else flagged.select(*sums, *extremes)
     )
@@ -74,7 +94,27 @@ def tally_answers(
     tally = tally.sort_values(keys, kind="stable", ignore_index=True) if keys else tally
     counts = ["n", "n_missing"]
     tally[counts] = tally[counts].astype("int64")
-    return tally[[*keys, *counts, "w", "w2", "wf", "wff", "w2f", "w2ff"]].assign(centre=centre)
+    extra = [] if cluster_column is None else list(_CLUSTER_SUMS)
+    if extra and (bad := int(tally["n_without"].sum())):
+        raise DataError(
+            f"{cluster_column!r} is missing for {bad:,} of the answers; say of each whose answer it is."
+        )
+    return tally[[*keys, *counts, *_MOMENTS, *extra]].assign(centre=centre)
+
+
+_CLUSTER_SUMS = ("clusters", "cww", "cwf", "cff", "n_without")
+_MOMENTS = ("w", "w2", "wf", "wff", "w2f", "w2ff", "w_missing", "w2_missing")
+
+
+def _squared(clusters: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    w, f = nw.col("w"), nw.col("wf")
+    return clusters.with_columns(
+        clusters=(w > 0).cast(nw.Int64),
+        cww=w * w,
+        cwf=w * f,
+        cff=f * f,
+        n_without=nw.when(nw.col("cluster").is_null()).then(nw.col("n")).otherwise(nw.lit(0)),
+    )
 
 
 def _centre(frame: nw.LazyFrame[Any], coding: Coding) -> float:
@@ -89,9 +129,10 @@ def _centre(frame: nw.LazyFrame[Any], coding: Coding) -> float:
     return float(mean.iloc[0]) if mean.notna().any() else 0.0
 
 
+_MOMENTS = ("w", "w2", "wf", "wff", "w2f", "w2ff", "w_missing", "w2_missing")
 _SUMS = (
     *("rows", "n", "n_missing", "n_outside", "n_fraction", "n_bad_weight"),
-    *("w", "w2", "wf", "wff", "w2f", "w2ff"),
+    *_MOMENTS,
 )
 
 
@@ -111,7 +152,12 @@ def _flagged(frame: nw.LazyFrame[Any], coding: Coding, centre: float) -> nw.Lazy
         w=nw.when(answered).then(weight).otherwise(nw.lit(0.0)),
     )
     w, f = nw.col("w"), nw.col("f")
-    return frame.with_columns(w2=w * w, wf=w * f, wff=w * f * f, w2f=w * w * f, w2ff=w * w * f * f)
+    silent = nw.when(answered).then(nw.lit(0.0)).otherwise(weight)
+    frame = frame.with_columns(w_missing=silent)
+    silent = nw.col("w_missing")
+    return frame.with_columns(
+        w2_missing=silent * silent, w2=w * w, wf=w * f, wff=w * f * f, w2f=w * w * f, w2ff=w * w * f * f
+    )
 
 
 def is_bad_weight(weight: nw.Expr) -> nw.Expr:

@@ -85,7 +85,7 @@ def tally_cells(
     invitations: Any,
     *,
     by: Sequence[str],
-    responded_column: str,
+    responded_column: str | None,
     weight_column: str | None = None,
     invited_column: str | None = None,
     stratum_column: str | None = None,
@@ -93,11 +93,13 @@ def tally_cells(
     """Return one row a cell (in `group_keys`, and ``stratum``): n, s, Σw, Σw², and both of respondents.
 
     The columns are ``n s w ws w2 w2s``; with `invited_column` a row stands for so many invitations, of
-    which `responded_column` answered.
+    which `responded_column` answered. Without `responded_column` everybody did.
     """
     keys = group_keys(by)
     answered: Kind = "flag" if invited_column is None else "number"
-    roles: dict[str, tuple[str, Kind]] = {"s": (responded_column, answered)}
+    roles: dict[str, tuple[str, Kind]] = {}
+    if responded_column is not None:
+        roles["s"] = (responded_column, answered)
     roles |= {key: (column, "any") for key, column in zip(keys, by, strict=True)}
     for role, column in (("n", invited_column), ("weight", weight_column)):
         roles |= {role: (column, "number")} if column is not None else {}
@@ -106,6 +108,7 @@ def tally_cells(
         keys = [*keys, "stratum"]
     frame = adopt(invitations, roles, name="invitations")
     frame = frame.with_columns(nw.lit(1.0).alias("n")) if invited_column is None else frame
+    frame = frame.with_columns(nw.col("n").alias("s")) if responded_column is None else frame
     frame = frame.with_columns(nw.lit(1.0).alias("weight")) if weight_column is None else frame
     sums = [nw.col(name).sum() for name in _SUMS]
     flagged = _flagged(frame)
@@ -134,7 +137,7 @@ def _flagged(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return frame.with_columns(w=n * weight, ws=s * weight, w2=n * weight * weight, w2s=s * weight * weight)
 
 
-def _refuse_bad(tally: pd.DataFrame, responded_column: str, weight_column: str | None) -> None:
+def _refuse_bad(tally: pd.DataFrame, responded_column: str | None, weight_column: str | None) -> None:
     refuse_if_empty(int(tally["rows"].fillna(0).sum()), name="invitations")
     if unknown := int(tally["n_unknown"].sum()):
         raise DataError(

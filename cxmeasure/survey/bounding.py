@@ -1,0 +1,333 @@
+"""What can respondents' scores say of everybody? The bias as an identity, and the worst case."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, special
+
+from cxmeasure import _arguments
+from cxmeasure._stats import intervals
+from cxmeasure._stats.intervals import Floats
+from cxmeasure.errors import ArgumentError, DataError
+from cxmeasure.results import Estimates
+from cxmeasure.survey.grouping import grouping, regrouped
+from cxmeasure.survey.moments import defined
+from cxmeasure.survey.reduce import tally_answers
+
+_CLASSES = ("promoter", "passive", "detractor")
+_STEP = 1e-30
+
+
+def nps_bias(
+    invitations: Any = None,
+    *,
+    score_column: str = "ltr",
+    responded_column: str = "has_answered",
+    weight_column: str | None = None,
+    shares: Mapping[str, float] | None = None,
+    rates: Mapping[str, float] | None = None,
+    conf_level: float = 0.95,
+) -> Estimates:
+    """Split the bias of the NPS into amplification and tilt: observed = true × amplification + tilt.
+
+    Amplification is how much more often the two poles answer than everybody; tilt is what promoters answering
+    more often than detractors adds. A U-shaped response amplifies; only asymmetry tilts.
+
+    Parameters
+    ----------
+    invitations : frame or str, optional
+        One row an invitation, with the score of everybody: known because the company is simulated, or
+        because a follow-up asked those who had not answered.
+    score_column, responded_column, weight_column : str
+        Its columns: scores 0–10, whether the first invitation was answered, weights.
+    shares, rates : mapping, optional
+        Instead of a table, what is assumed: the share and the response rate of each ``promoter``,
+        ``passive`` and ``detractor``. One share may be left out. No interval then.
+    conf_level : float
+        Level of the intervals, in 0–1.
+
+    Returns
+    -------
+    Estimates
+        The terms ``true``, ``amplification``, ``tilt``, ``observed`` and ``bias``; ``details["classes"]`` has
+        the share and the rate of each class.
+
+    Raises
+    ------
+    ArgumentError, TableError, DataError
+        If neither or both are given, shares do not add up, or a class has nobody.
+
+    Notes
+    -----
+    With r̄ the response rate, p the shares and r the rates: amplification = (r_P + r_D)/2 ÷ r̄, tilt =
+    (p_P + p_D)(r_P − r_D)/2 ÷ r̄. It is elementary algebra, the NPS form of "bias = covariance of propensity
+    and score over mean propensity", and holds exactly. Intervals are linearised.
+
+    References
+    ----------
+    Bethlehem (1988), Journal of Official Statistics 4:251–260 (no DOI; the general form).
+
+    Examples
+    --------
+    Promoters answer more often than detractors: 20.5 observed where 4.0 is true.
+
+    >>> result = nps_bias(
+    ...     shares={"promoter": 0.38, "detractor": 0.34},
+    ...     rates={"promoter": 0.36, "passive": 0.18, "detractor": 0.24},
+    ... )
+    >>> result.table[["term", "estimate"]].round(3).to_numpy().tolist()
+    [['true', 4.0], ['amplification', 1.116], ['tilt', 16.071], ['observed', 20.536], ['bias', 16.536]]
+    """
+    conf_level = _arguments.share(conf_level, name="conf_level")
+    if (invitations is None) == (shares is None or rates is None):
+        raise ArgumentError(
+            "Give either the invitations, or shares= and rates=; received both or too little."
+        )
+    if invitations is None:
+        cells = _assumed(shares or {}, rates or {})
+        estimates, errors, n = _identity(cells), np.full(5, np.nan), 0
+    else:
+        cells, squares, n = _counted(invitations, score_column, responded_column, weight_column)
+        estimates, errors = _identity(cells), _linearised(cells, squares)
+    half = intervals.z_value(conf_level) * errors
+    scale = np.array([100, 1, 100, 100, 100])
+    table = pd.DataFrame(
+        {
+            "term": ["true", "amplification", "tilt", "observed", "bias"],
+            "n": n if n else pd.NA,
+            "estimate": estimates * scale,
+            "std_error": errors * scale,
+            "conf_low": (estimates - half) * scale,
+            "conf_high": (estimates + half) * scale,
+            "unit": ["points", "ratio", "points", "points", "points"],
+            "note": "" if n else "of the shares and rates assumed",
+        }
+    )
+    return Estimates(
+        table=table,
+        estimand="NPS of those who answered, as NPS of everybody × amplification + tilt",
+        method="Amplification–tilt identity; linearised intervals",
+        assumptions=(
+            "The scores of those who did not answer are known: simulated, or asked for afterwards.",
+            "An identity says what the bias is, not why.",
+        ),
+        conf_level=conf_level,
+        details={"classes": _classes(cells)},
+    )
+
+
+def _identity(cells: Floats) -> Floats:
+    """Return true, amplification, tilt, observed and bias from shares of class × (answered, silent)."""
+    share, answered = cells.sum(axis=1), cells[:, 0]
+    rate, everyone = answered / share, answered.sum()
+    true = share[0] - share[2]
+    amplification = (rate[0] + rate[2]) / 2 / everyone
+    tilt = (share[0] + share[2]) * (rate[0] - rate[2]) / 2 / everyone
+    observed = (answered[0] - answered[2]) / everyone
+    found: Floats = np.array([true, amplification, tilt, observed, observed - true])
+    return found
+
+
+def _linearised(cells: Floats, squares: Floats) -> Floats:
+    """Return the standard errors: derivatives by a complex step, exact to the last bits."""
+    gradients = np.empty((5, cells.size))
+    for position in range(cells.size):
+        moved = cells.astype(complex)
+        moved.flat[position] += _STEP * 1j
+        # The shares are of one total: moving one moves the total.
+        gradients[:, position] = (_identity(moved / moved.sum()).imag) / _STEP
+    errors: Floats = np.sqrt((gradients**2 * squares.ravel()).sum(axis=1))
+    return errors
+
+
+def _assumed(shares: Mapping[str, float], rates: Mapping[str, float]) -> Floats:
+    absent = [name for name in _CLASSES if name not in shares]
+    share = dict(shares)
+    if len(absent) == 1:
+        share[absent[0]] = 1 - sum(shares.values())
+    p, r = (np.array([given.get(name, np.nan) for name in _CLASSES], dtype=float) for given in (share, rates))
+    if set(share) != set(_CLASSES) or not (abs(p.sum() - 1) < 1e-9 and (p > 0).all()):
+        raise ArgumentError(
+            f"shares={dict(shares)!r} must be those of promoter, passive and detractor, each above zero, "
+            "and add up to 1."
+        )
+    if set(rates) != set(_CLASSES) or not ((r > 0) & (r <= 1)).all():
+        raise ArgumentError(
+            f"rates={dict(rates)!r} must be those of promoter, passive and detractor, each above 0 and at "
+            "most 1."
+        )
+    return np.column_stack([p * r, p * (1 - r)])
+
+
+def _counted(
+    invitations: Any, score_column: str, responded_column: str, weight_column: str | None
+) -> tuple[Floats, Floats, int]:
+    """Return shares of class × (answered, silent), Σw² of each over (Σw)², and how many there are."""
+    tally = tally_answers(
+        invitations,
+        defined("nps", None, None).coding,
+        score_column=score_column,
+        by=[responded_column],
+        weight_column=weight_column,
+    )
+    if tally["n_missing"].sum() or tally["by_0"].isna().any():
+        raise DataError(
+            f"{score_column!r} or {responded_column!r} is missing for some invitations: the identity needs "
+            "the score of everybody. With respondents' scores only, see worst_case_bounds and sensitivity."
+        )
+    sides = [tally[tally["by_0"].astype(float) == side] for side in (1.0, 0.0)]
+    weight = np.column_stack([_by_class(side, "w") for side in sides])
+    square = np.column_stack([_by_class(side, "w2") for side in sides])
+    for name, (answered, silent) in zip(_CLASSES, weight, strict=True):
+        if not answered + silent > 0:
+            raise DataError(f"Nobody invited is a {name}; its response rate is not defined.")
+    if not weight[:, 0].sum() > 0:
+        raise DataError("Nobody answered; there is no observed score to explain.")
+    return weight / weight.sum(), square / weight.sum() ** 2, int(tally["n"].sum())
+
+
+def _by_class(side: pd.DataFrame, power: str) -> Floats:
+    """Return Σw or Σw² of promoters, passives and detractors, from the sums of the coded value."""
+    whole, first, second = (float(side[f"{power}{suffix}"].sum()) for suffix in ("", "f", "ff"))
+    return np.array([(second + first) / 2, whole - second, (second - first) / 2])
+
+
+def _classes(cells: Floats) -> pd.DataFrame:
+    share = cells.sum(axis=1)
+    return pd.DataFrame({"class": _CLASSES, "share": share, "response_rate": cells[:, 0] / share})
+
+
+def worst_case_bounds(
+    invitations: Any,
+    *,
+    score_column: str = "ltr",
+    metric: str = "nps",
+    by: Sequence[str] = (),
+    weight_column: str | None = None,
+    scale: tuple[float, float] | None = None,
+    threshold: float | None = None,
+    conf_level: float = 0.95,
+) -> Estimates:
+    """Bound the score of everybody invited, whatever those think who did not answer.
+
+    Parameters
+    ----------
+    invitations : frame or str
+        One row an invitation; the score is missing where there was no answer.
+    score_column : str
+        The score.
+    metric : {"nps", "csat", "ces", "top_box", "mean"}
+        As in `metric`; a mean needs a `scale` with two ends.
+    by : sequence of str
+        Columns that make the groups.
+    weight_column : str, optional
+        Design weights.
+    scale, threshold
+        As in `metric`.
+    conf_level : float
+        Level of the interval, in 0–1.
+
+    Returns
+    -------
+    Estimates
+        A group's terms ``lowest`` and ``highest``: the score if everybody silent gave the worst, or the best,
+        answer. The interval, the same on both rows, holds the score of everybody invited with
+        `conf_level`. Besides the usual columns ``response_rate``.
+
+    Raises
+    ------
+    ArgumentError, TableError, DataError
+        If a mean has no scale, or as in `metric`.
+
+    Notes
+    -----
+    The width is the share who did not answer times the width of the scale: at a response of one in ten the
+    NPS is known to within 180 points. No assumption makes it narrower but one about the silent.
+
+    References
+    ----------
+    Manski (1990), American Economic Review 80:319–323 (no DOI); Imbens & Manski (2004), Econometrica
+    72:1845–1857, doi:10.1111/j.1468-0262.2004.00555.x (the interval).
+
+    Examples
+    --------
+    One in ten answers, with an NPS of 30 among them.
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> sent = pd.DataFrame({"ltr": [10.0] * 50 + [8.0] * 30 + [3.0] * 20 + [np.nan] * 900})
+    >>> worst_case_bounds(sent).table[["term", "estimate", "conf_low", "conf_high"]].round(1)
+          term  estimate  conf_low  conf_high
+    0   lowest     -87.0     -89.4       94.7
+    1  highest      93.0     -89.4       94.7
+    """
+    definition = defined(metric, scale, threshold)
+    conf_level = _arguments.share(conf_level, name="conf_level")
+    groups = grouping(by, "response_rate")
+    coding = definition.coding
+    if definition.family == "mean" and not (coding.low > -1e300 and coding.high < 1e300):
+        raise ArgumentError(f"metric={metric!r} has no worst answer without scale=(lowest, highest).")
+    tally = tally_answers(
+        invitations, coding, score_column=score_column, by=groups, weight_column=weight_column
+    )
+    ends = {"net share": (-1.0, 1.0), "share": (0.0, 1.0)}.get(definition.family, (coding.low, coding.high))
+    centre = tally["centre"].to_numpy(float)
+    bounds = [_filled(tally, end - centre) for end in ends]
+    (low, low_error), (high, high_error) = bounds
+    reach = _imbens_manski(high - low, np.maximum(low_error, high_error), conf_level)
+    outer = (
+        np.maximum(low - reach * low_error + centre, ends[0]),
+        np.minimum(high + reach * high_error + centre, ends[1]),
+    )
+    n, keys = (tally["n"] + tally["n_missing"]).to_numpy(), regrouped(tally, groups)
+    rate = tally["w"] / (tally["w"] + tally["w_missing"])
+    parts = [
+        keys.assign(
+            term=term,
+            n=n,
+            estimate=(value + centre) * definition.factor,
+            std_error=error * definition.factor,
+            conf_low=outer[0] * definition.factor,
+            conf_high=outer[1] * definition.factor,
+            unit=definition.unit,
+            note="",
+            response_rate=rate,
+        )
+        for term, (value, error) in zip(("lowest", "highest"), bounds, strict=True)
+    ]
+    across = np.arange(2 * len(keys)).reshape(2, -1).T.ravel()
+    return Estimates(
+        table=pd.concat(parts, ignore_index=True).iloc[across].reset_index(drop=True),
+        estimand=f"{definition.label} of everybody invited: the range that the answers leave open",
+        method="Worst-case bounds (Manski 1990) with the interval of Imbens & Manski (2004)",
+        assumptions=(
+            "Invitations are independent draws from the customers meant.",
+            "Nothing is assumed about those who did not answer.",
+        ),
+        conf_level=conf_level,
+    )
+
+
+def _filled(tally: pd.DataFrame, value: Floats) -> tuple[Floats, Floats]:
+    """Return the mean over everybody invited, silent ones given `value`, and its standard error."""
+    w, w2, wf, w2f, w2ff, silent, silent2 = (
+        tally[name].to_numpy(float) for name in ("w", "w2", "wf", "w2f", "w2ff", "w_missing", "w2_missing")
+    )
+    total = w + silent
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (wf + silent * value) / total
+        squares = w2ff - 2 * mean * w2f + mean**2 * w2 + silent2 * (value - mean) ** 2
+        return mean, np.sqrt(np.maximum(squares, 0)) / total
+
+
+def _imbens_manski(width: Floats, error: Floats, conf_level: float) -> Floats:
+    """Return by how many standard errors to widen the bounds: between the one- and the two-sided quantile."""
+
+    def gap(reach: float, ratio: float) -> float:
+        return float(special.ndtr(reach + ratio) - special.ndtr(-reach)) - conf_level
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.nan_to_num(np.where(error > 0, width / error, np.inf), nan=0.0, posinf=1e6)
+    return np.array([optimize.brentq(gap, 0, 10, args=(ratio,)) for ratio in ratios])

@@ -1,0 +1,75 @@
+"""Weights found on cells → a column of the user's own rows, in the user's engine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from cxmeasure.errors import ArgumentError
+from cxmeasure.results import NativeFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Numbers by the values of some columns: the factor of a margin, or a part of a linear predictor."""
+
+    columns: tuple[str, ...]
+    numbers: Mapping[tuple[Any, ...], float]
+
+
+def weigh_rows(
+    rows: Any,
+    terms: Sequence[Term],
+    *,
+    is_logit: bool,
+    responded_column: str | None,
+    weight_column: str | None,
+    cap: float,
+    scale: float,
+    weight_name: str,
+) -> NativeFrame:
+    """Return the rows that answered with their weight: base × min(factor, cap) × scale.
+
+    The factor is the product of the terms, or, for a logit, one over the propensity of their sum. Eager
+    tables come back eager, lazy ones lazy, in the engine they came from; a path comes back as DuckDB's.
+    """
+    frame = nw.scan_parquet(rows, backend="duckdb") if isinstance(rows, str) else nw.from_native(rows)
+    schema = frame.collect_schema()
+    if weight_name in schema:
+        raise ArgumentError(
+            f"weight_name={weight_name!r} is a column of the table already; choose another name."
+        )
+    parts = [_looked_up(term, schema) for term in terms]
+    if is_logit:
+        factor = (nw.sum_horizontal(*parts) * -1).exp() + 1
+    else:
+        factor = parts[0]
+        for part in parts[1:]:
+            factor = factor * part
+    capped = nw.when(factor > cap).then(nw.lit(cap)).otherwise(factor)
+    base = nw.lit(1.0) if weight_column is None else nw.col(weight_column).cast(nw.Float64)
+    if responded_column is not None:
+        frame = frame.filter(nw.col(responded_column).cast(nw.Int64) == 1)
+    weighed: NativeFrame = frame.with_columns((base * capped * scale).alias(weight_name)).to_native()
+    return weighed
+
+
+def _looked_up(term: Term, schema: Mapping[str, nw.dtypes.DType]) -> nw.Expr:
+    """Return the term's number for each row: a sum of cases of which one holds."""
+    cases = []
+    for values, number in term.numbers.items():
+        holds = _equals(term.columns[0], values[0], schema) if values else nw.lit(True)
+        for column, value in zip(term.columns[1:], values[1:], strict=True):
+            holds = holds & _equals(column, value, schema)
+        cases.append(nw.when(holds).then(nw.lit(float(number))).otherwise(nw.lit(0.0)))
+    return nw.sum_horizontal(*cases)
+
+
+def _equals(column: str, value: Any, schema: Mapping[str, nw.dtypes.DType]) -> nw.Expr:
+    if value is None or value != value:  # NaN is a missing category
+        missing = nw.col(column).is_null()
+        return missing | nw.col(column).is_nan() if schema[column].is_float() else missing
+    plain = value.item() if isinstance(value, np.generic) else value
+    return (nw.col(column) == nw.lit(plain)).fill_null(False)
