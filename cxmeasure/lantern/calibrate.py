@@ -15,7 +15,7 @@ from cxmeasure.lantern.company import simulate_chunk, surroundings
 from cxmeasure.lantern.customers import CAUSES
 from cxmeasure.lantern.parameters import load_parameters
 
-EXIT_TARGET: Final = 0.0240
+EXIT_TARGET: Final = 0.0236
 RESPONSE_TARGET: Final = 0.195
 GOOD_TARGET: Final = 0.133
 BAD_TARGET: Final = 0.110

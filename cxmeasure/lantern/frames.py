@@ -148,7 +148,7 @@ def events(ledger: Ledger) -> pd.DataFrame:
             "branch_id": whole(branch + 1, ~local),
             "journey_id": whole(ledger.journey_number[np.maximum(journey, 0)], ~inside),
             "seq": whole(_sequence(journey), ~inside),
-            "duration_min": np.round(minutes, 1),
+            "duration_min": np.maximum(np.round(minutes), 1.0),
             "failed": seen.failed[rows],
             "handoff_break": seen.broken[rows],
             "employee_id": whole(branch * 40 + 1 + np.floor(40 * luck[:, 2]).astype(np.int64), ~staffed),
@@ -172,7 +172,7 @@ def _sequence(journey: Ints) -> Ints:
 def _by_class(p: Parameters, prefix: str) -> Floats:
     """Return the probability of a record for each touchpoint, by its class (equation 18)."""
     chance = {name: p[f"{prefix}_{name.replace(' ', '_')}"] for name in CAPTURE_CLASSES}
-    return touchpoints()["record_class"].map(chance).to_numpy(dtype=float)
+    return np.asarray(touchpoints()["record_class"].map(chance), dtype=np.float64)
 
 
 def in_diary(ledger: Ledger) -> Bools:

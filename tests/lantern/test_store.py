@@ -248,7 +248,7 @@ def test_a_full_disk_leaves_no_half_written_company(tmp_path: Path, monkeypatch:
 
     parquet_write = parquet.write_parquet
     monkeypatch.setattr(parquet, "write_parquet", full)
-    with pytest.raises(StoreError, match="the disk is full. Nothing was kept"):
+    with pytest.raises(StoreError, match=r"the disk is full\. Nothing was kept"):
         lantern.simulate("claimed", size=100, seed=1, to=tmp_path / "company")
     assert list(tmp_path.iterdir()) == []
 

@@ -153,8 +153,18 @@ def test_affect_fades_with_one_half_life(claimed: Tables, claimed_truth: Truth) 
     rows = rows.assign(after=rows["month"] - began).query("0 <= after <= 3")
     ends = pd.Series(pd.date_range("2023-01-01", periods=37, freq="MS"))[rows["month"]].set_axis(rows.index)
     waited = (ends - rows["customer_id"].map(touched)).dt.total_seconds() / 86_400
-    level = rows.groupby(["after", "arm"])["affect"].mean().unstack()
-    spread = rows.groupby(["after", "arm"])["affect"].sem().unstack()
+    level = (
+        rows.groupby(["after", "arm"])["affect"]
+        .mean()
+        .reset_index()
+        .pivot_table(index="after", columns="arm", values="affect")
+    )
+    spread = (
+        rows.groupby(["after", "arm"])["affect"]
+        .sem()
+        .reset_index()
+        .pivot_table(index="after", columns="arm", values="affect")
+    )
     difference, error = level["home run"] - level["control"], np.hypot(spread["home run"], spread["control"])
 
     def faded(after: np.ndarray, size: float, half: float) -> np.ndarray:
@@ -170,7 +180,7 @@ def test_affect_fades_with_one_half_life(claimed: Tables, claimed_truth: Truth) 
 
 
 def test_journey_memory_weighs_mean_peak_end_and_breaks(claimed: Tables, claimed_truth: Truth) -> None:
-    """Right: all four. Naive: breaks alone, above -.25 for -.30: longer journeys break more and please more."""
+    """Right: all four. Naive: breaks alone, above -.25 for -.30: longer journeys break more."""
     rows = claimed["truth_journey"].merge(claimed["journeys"][["journey_id", "n_breaks", "n_steps"]])
     rows = rows.dropna(subset=["remembered"])
     fit = ols(rows["remembered"], rows[["mean", "peak", "end", "n_breaks"]])
@@ -241,7 +251,7 @@ def test_attachment_and_habit_are_kept_from_month_to_month(claimed: Tables, clai
 
 
 def test_touchpoints_combine_as_a_power_mean(claimed: Tables, claimed_truth: Truth) -> None:
-    """Right: the exponent by least squares. Naive: the plain mean, which flatters by .05 of a point or more."""
+    """Right: the exponent by least squares. Naive: the plain mean, which flatters by over .05 of a point."""
     rows = claimed["answers"].dropna(subset=["score_overall"])
     scores = rows[
         [f"score_{area}" for area in ("app", "delivery", "billing", "support", "events")]

@@ -70,7 +70,7 @@ def test_records_alone_show_loyalty_that_is_not_there(
 
 
 def test_a_renewal_effect_without_the_states_is_too_small(months: pd.DataFrame) -> None:
-    """Naive: the odds ratio of a renewal month alone is below exp(1.1) = 3.0: who is there then is sturdier."""
+    """Naive: the odds ratio of a renewal month alone is below exp(1.1) = 3.0: who is there is sturdier."""
     estimate, error = logit(months, ["renewal_month"]).loc["renewal_month"]
     print(f"renewal odds ratio on records alone {np.exp(estimate):.2f}")
     assert estimate + 2 * error < 1.1

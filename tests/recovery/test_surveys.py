@@ -173,7 +173,7 @@ def with_change(company: Tables) -> pd.DataFrame:
 
 
 def test_the_same_agent_adds_what_equation_fourteen_says(cases: pd.DataFrame, claimed_truth: Truth) -> None:
-    """Right: arms by lot in year 2. Naive: resolved against unresolved within an arm, too large for a call."""
+    """Right: arms by lot in year 2. Naive: resolved against not, within an arm: too large for a call."""
     p = claimed_truth.values
     lot = cases.query("period == 'randomised'")
     change = lot["z_next"] - lot["z"]
@@ -214,7 +214,7 @@ def test_each_arm_resolves_its_share(cases: pd.DataFrame, claimed_truth: Truth, 
 
 
 def test_detractors_improve_even_where_nothing_helps(null: Tables) -> None:
-    """Naive: the next answer less the low one, above .5 points in the null world. Right: arms, no difference."""
+    """Naive: the next answer less the low one, above .5 points in the null world. Right: arms by lot."""
     answers = null["answers"].sort_values(["customer_id", "answered_at"])
     following = answers.groupby("customer_id")["ltr"].shift(-1)
     low = answers["invitation_id"].isin(null["followups"]["invitation_id"]) & following.notna()
