@@ -94,7 +94,7 @@ def schema(part: str | None = None, *, title: str | None = None) -> alt.LayerCha
     part
         A part of the company, a key of `SCHEMA_PARTS`; by default all parts, one below the other.
     title
-        The finding; by default how many tables there are and where most keys lead.
+        The finding; by default how many tables there are and to which most keys lead.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def schema(part: str | None = None, *, title: str | None = None) -> alt.LayerCha
         layers.append(_headings(heads))
     own = all_boxes.loc[all_boxes["kind"] == "own", "table"]
     most = all_keys["refers_to"].value_counts()
-    finding = f"{len(own)} tables, {len(all_keys)} links: most lead to {most.index[0]}"
+    finding = f"{len(own)} tables: {most.iloc[0]} of their {len(all_keys)} links lead to {most.index[0]}"
     said = " ".join(
         f"{table} refers to {' and '.join(dict.fromkeys(to))}."
         for table, to in all_keys.groupby("table", sort=False)["refers_to"]

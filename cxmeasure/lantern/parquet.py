@@ -31,7 +31,7 @@ def _prose(action: str) -> Iterator[None]:
         raise StoreError(f"{action} failed: {reason}. Nothing was kept. {advice}") from error
 
 
-def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+def write_parquet(frame: pd.DataFrame, path: Path, *, level: int = 3) -> None:
     """Write a frame as one Parquet file: zstd, one thread, the rows in their order."""
     with _prose(f"Writing {path.name}"), duckdb.connect() as connection:
         connection.execute("SET threads = 1")
@@ -39,7 +39,7 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
         connection.register("frame", frame)
         target = str(path).replace("'", "''")
         connection.execute(
-            f"COPY frame TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 15, "
+            f"COPY frame TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, "
             "ROW_GROUP_SIZE 200000)"
         )
 

@@ -47,7 +47,7 @@ def make(folder: Path) -> dict[str, Any]:
         company = simulate(world, size=SIZE, seed=ENTROPY, tables=STORED[world])
         for table, frame in company.items():
             path = place / f"{table}.parquet"
-            write_parquet(frame, path)
+            write_parquet(frame, path, level=15)
             entries.append(_entry(world, table, frame, path))
     manifest = {
         "entropy": ENTROPY,

@@ -53,6 +53,11 @@ def tilted() -> Tables:
     return simulate("tilted", size=12_000, seed=4444, tables=["customers", "invitations", "truth_invitation"])
 
 
+@pytest.fixture(scope="session")
+def mar() -> Tables:
+    return simulate("mar", size=12_000, seed=4646, tables=["customers", "invitations", "truth_invitation"])
+
+
 def customer_months(company: Tables) -> pd.DataFrame:
     """One row a customer and month with the hidden states and everything equation 10 needs."""
     person = company["truth_person"][["customer_id", "frailty", "referrer_id"]]

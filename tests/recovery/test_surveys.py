@@ -97,6 +97,20 @@ def test_the_tilted_world_has_a_slope_that_recorded_traits_do_not_show(tilted: T
     assert left > 0.7 * gap > 0.1
 
 
+def test_in_the_mar_world_records_explain_who_answers(mar: Tables) -> None:
+    """Right: weights from the records. Naive: respondents as they are, off by more than .04."""
+    rows = sent(mar)
+    columns = ["digital", "fatigue", "minutes", "reminder", "in_app_digital", "in_app_other"]
+    gap = np.average(rows["z"], weights=rows["answered"]) - rows["z"].mean()
+    design = sm.add_constant(rows[columns].astype(float))
+    chance = sm.Logit(rows["answered"].astype(float), design).fit(disp=0).predict(design)
+    left = np.average(rows["z"], weights=rows["answered"] / chance) - rows["z"].mean()
+    print(f"respondents are {gap:.3f} above everyone, weighted {left:.3f}")
+    assert gap > 0.04
+    assert abs(left) < gap / 2
+    assert abs(left) < 0.03
+
+
 def test_answers_follow_satisfaction_and_style(
     invitations: pd.DataFrame, claimed: Tables, claimed_truth: Truth
 ) -> None:
