@@ -106,3 +106,21 @@ def ranks(values: Floats) -> Floats:
     """
     larger: Floats = (values[:, None, :] > values[:, :, None]).sum(axis=2).astype(float)
     return larger + 1
+
+
+def among_first(draws: Floats, k: int) -> Floats:
+    """Return how often each column is among the `k` smallest of its row, in 0–1; NaN without draws.
+
+    Examples
+    --------
+    >>> among_first(np.array([[1.0, 2, 3], [3, 1, 2]]), 1)
+    array([0.5, 0.5, 0. ])
+    """
+    n_draws, n = draws.shape
+    if n_draws == 0:
+        return np.full(n, np.nan)
+    if k >= n:
+        return np.ones(n)
+    first = np.argpartition(draws, k - 1, axis=1)[:, :k]
+    often: Floats = np.bincount(first.ravel(), minlength=n) / n_draws
+    return often

@@ -2,5 +2,6 @@
 
 from cxmeasure.touchpoints import chart
 from cxmeasure.touchpoints.drivers import importance
+from cxmeasure.touchpoints.scoring import scores, tally_scores
 
-__all__ = ["chart", "importance"]
+__all__ = ["chart", "importance", "scores", "tally_scores"]

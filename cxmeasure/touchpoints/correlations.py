@@ -13,7 +13,7 @@ from cxmeasure._frames import listed
 from cxmeasure._stats import resample
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError, EstimationError, TableError
-from cxmeasure.touchpoints.reduce import cross_products
+from cxmeasure.touchpoints.reduce.products import cross_products
 
 _TOLERANCE = 1e-8
 _FEWEST_CUSTOMERS = 10

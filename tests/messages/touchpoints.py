@@ -8,7 +8,11 @@ from cxmeasure import touchpoints
 MODULES = [
     "cxmeasure/touchpoints/correlations.py",
     "cxmeasure/touchpoints/drivers.py",
-    "cxmeasure/touchpoints/reduce.py",
+    "cxmeasure/touchpoints/cells.py",
+    "cxmeasure/touchpoints/grouping.py",
+    "cxmeasure/touchpoints/reduce/answers.py",
+    "cxmeasure/touchpoints/reduce/products.py",
+    "cxmeasure/touchpoints/scoring.py",
 ]
 
 _RATINGS = np.random.default_rng(4).integers(0, 11, size=(40, 3))
@@ -20,6 +24,15 @@ GOOD = [[1.0, 0.5, 0.6], [0.5, 1.0, 0.4], [0.6, 0.4, 1.0]]
 def importance(customers=CUSTOMERS, **choices):
     choices = {"outcome": "overall", "drivers": ["app", "support"]} | choices
     return lambda: touchpoints.importance(customers, **choices)
+
+
+SCORED = pd.DataFrame(
+    {"touchpoint": ["app", "web", "shop"] * 4, "csat": [5, 4, 3, 4, 2, 5] * 2, "id": range(12)}
+)
+
+
+def scores(events=SCORED, **choices):
+    return lambda: touchpoints.scores(events, **choices)
 
 
 def matrix(square=GOOD, names=NAMES, **choices):
@@ -68,4 +81,16 @@ CALLS = {
     "a correlation above one": matrix([[1, 1.5, 0.6], [1.5, 1, 0.4], [0.6, 0.4, 1]]),
     "correlations that no data can have": matrix([[1, 0.9, 0.9], [0.9, 1, -0.9], [0.9, -0.9, 1]]),
     "fewer customers than drivers behind a matrix": matrix(n=3),
+    # scores of touchpoints
+    "a group named like a column of the scores": scores(SCORED.assign(raw=1), by=["raw"]),
+    "a seed for the draws of scores": scores(rng=7),
+    "a share without a threshold": scores(metric="share"),
+    "a scale upside down": scores(scale=(5, 1)),
+    "a negative spread": scores(spread=-1),
+    "no score of a contact": scores(SCORED.assign(csat=np.nan)),
+    "a score of a contact off its scale": scores(scale=(1, 4)),
+    "an average where NPS needs answers": scores(SCORED.assign(csat=4.5), metric="nps"),
+    "an answer of nobody": scores(SCORED.assign(id=None).astype({"id": "Int64"}), customer_column="id"),
+    "one answer a touchpoint": scores(SCORED.head(3)),
+    "averages for answers": scores(SCORED.assign(csat=4.0)),
 }

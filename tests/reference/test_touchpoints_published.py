@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from cxmeasure import touchpoints
+from cxmeasure._stats import pooling
 
 CASES: dict[str, Any] = json.loads(Path(__file__).with_name("touchpoints.json").read_text(encoding="utf-8"))
 
@@ -83,3 +84,65 @@ def test_two_drivers_agree_with_the_shares_worked_out_by_hand(method: str) -> No
     expected = case["expected"]["johnson" if method == "johnson" else "lmg"]
     np.testing.assert_allclose(result.table["estimate"], expected, atol=case["tolerance"])
     assert result.details["r2"]["estimate"].item() == pytest.approx(case["expected"]["r2"], abs=1e-12)
+
+
+def test_dyestuff_gives_the_spreads_and_shrunken_batches_of_lme4() -> None:
+    case = CASES["dyestuff_shrinkage"]
+    yields = pd.DataFrame(case["inputs"]["rows"], columns=["batch", "grams"])
+    found = touchpoints.scores(yields, score_column="grams", by=["batch"], spread="reml")
+    spread = found.details["spread"].set_index("term")["estimate"]
+    expected, tolerance = case["expected"], case["tolerance"]
+    assert spread["centre"] == pytest.approx(expected["mean"])
+    assert spread["between groups"] ** 2 == pytest.approx(expected["var_between"], abs=tolerance["var"])
+    assert spread["within groups"] ** 2 == pytest.approx(expected["var_within"], abs=tolerance["var"])
+    blup = found.table["estimate"] - spread["centre"]
+    assert dict(zip(found.table["batch"], blup, strict=True)) == pytest.approx(
+        expected["blup"], abs=tolerance["blup"]
+    )
+
+
+def test_batting_averages_shrink_as_efron_and_morris_printed() -> None:
+    case = CASES["efron_morris_js"]
+    n, hits = case["inputs"]["at_bats"], np.array(case["inputs"]["hits"])
+    share, c = hits / n, case["expected"]["shrink_c"]
+    variance = share.mean() * (1 - share.mean()) / n
+    spread = float(np.sqrt(variance * c / (1 - c)))
+    known = pooling.at_spread(share, np.full(18, 1 / variance), np.full(18, 1e9), spread)
+    estimate = known.summary(0.95)[0]
+    assert share.mean() == pytest.approx(case["expected"]["grand_mean"], abs=5e-4)
+    np.testing.assert_allclose(estimate, case["expected"]["james_stein"], atol=case["tolerance"]["js"])
+
+
+def test_pooled_batting_averages_are_nearer_to_the_season_than_raw_ones() -> None:
+    case = CASES["efron_morris_js"]
+    n, hits, names = case["inputs"]["at_bats"], np.array(case["inputs"]["hits"]), case["inputs"]["names"]
+    at_bats = pd.DataFrame(
+        {"player": np.repeat(names, n), "hit": (np.arange(n) < hits[:, None]).ravel().astype(int)}
+    )
+    found = touchpoints.scores(at_bats, score_column="hit", by=["player"], metric="share", threshold=1)
+    table = found.table.set_index("player").loc[names]
+    season = np.array(case["inputs"]["season_p"])
+    raw, pooled = (((table[column] - season) ** 2).sum() for column in ("raw", "estimate"))
+    assert raw == pytest.approx(case["expected"]["computed"]["tse_mle_raw"], abs=5e-7)
+    assert raw / pooled > 2.8  # James–Stein: 3.5; averaging over the spread shrinks a little less
+    assert ((table["conf_low"] <= season) & (season <= table["conf_high"])).mean() >= 0.93
+
+
+def test_eight_schools_pool_to_the_published_mean_and_no_spread() -> None:
+    case = CASES["eight_schools_pooling"]
+    effects, errors = (np.array(case["inputs"][name], dtype=float) for name in ("y", "se"))
+    _, centre, variance = pooling.restricted_likelihood(effects, errors**-2, np.zeros(1))
+    computed = case["expected"]["computed"]
+    assert centre[0] == pytest.approx(computed["pooled"], abs=1e-6)
+    assert np.sqrt(variance[0]) == pytest.approx(computed["se"], abs=1e-6)
+    assert (((effects - centre) / errors) ** 2).sum() == pytest.approx(computed["Q"], abs=1e-6)
+    assert pooling.reml_spread(effects, errors**-2) == 0
+
+
+def test_eight_schools_with_the_spread_integrated_are_those_of_the_textbook() -> None:
+    # BDA3, Table 5.3: medians 10 8 7 8 5 6 10 8 from 200 draws, recalled; their means are within ±2 here.
+    case = CASES["eight_schools_pooling"]
+    effects, errors = (np.array(case["inputs"][name], dtype=float) for name in ("y", "se"))
+    mean, _, low, high = pooling.integrated(effects, errors**-2, np.full(8, 1e9)).summary(0.95)
+    np.testing.assert_allclose(mean, [11, 8, 6, 8, 5, 6, 10, 8], atol=1)
+    np.testing.assert_allclose([low[0], high[0]], [-2, 31], atol=2)

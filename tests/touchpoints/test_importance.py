@@ -222,7 +222,7 @@ class TestIntervals:
 
     def test_neighbouring_customers_do_not_share_a_bucket_more_than_chance(self) -> None:
         events = pd.DataFrame({"x": range(20_000), "y": np.arange(20_000) % 7, "customer": range(20_000)})
-        from cxmeasure.touchpoints.reduce import cross_products
+        from cxmeasure.touchpoints.reduce.products import cross_products
 
         kept = cross_products(events, variables=["x", "y"], customer_column="customer")
         assert kept.counts.sum() == kept.n_customers == 20_000

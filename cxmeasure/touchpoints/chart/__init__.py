@@ -1,0 +1,6 @@
+"""`Estimates` of the touchpoint wing → Altair charts, each of its estimator's name."""
+
+from cxmeasure.touchpoints.chart.scoring import scores
+from cxmeasure.touchpoints.chart.weighing import importance
+
+__all__ = ["importance", "scores"]
