@@ -10,6 +10,7 @@ python3 run.py check           set up, lint, format check, types
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -35,6 +36,8 @@ LAB = [
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
 ]
+# Without this JupyterLab asks at the first start whether it may fetch news.
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
 def main(job: str = "help", *rest: str) -> int:
@@ -74,8 +77,12 @@ def lab(*rest: str) -> int:
         stop("The workbooks were not made; the lines above say why.", status)
     if "--fresh" in rest:
         return 0
+    settings = ENV / "share" / "jupyter" / "lab" / "settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "overrides.json").write_text(json.dumps(QUIET), encoding="utf-8")
     tell("JupyterLab opens in your browser. Press Ctrl-C here to stop it.")
-    return python("-m", "jupyterlab", *LAB)
+    as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
+    return python("-m", "jupyterlab", *LAB, *as_root)
 
 
 def store(*rest: str) -> int:
