@@ -40,7 +40,7 @@ def write_parquet(frame: pd.DataFrame, path: Path, *, level: int = 3) -> None:
         target = str(path).replace("'", "''")
         connection.execute(
             f"COPY frame TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, "
-            "ROW_GROUP_SIZE 200000)"
+            "PARQUET_VERSION V2, ROW_GROUP_SIZE 200000)"
         )
 
 
