@@ -1,7 +1,16 @@
 """Where customers stand, how long they stay, and who will still be there."""
 
 from cxmeasure.lifecycle import chart
+from cxmeasure.lifecycle.assigning import assign_episodes
 from cxmeasure.lifecycle.projection import projected_retention
 from cxmeasure.lifecycle.retention import cohort_retention
+from cxmeasure.lifecycle.rules import WITH_CONTRACTS, WITHOUT_CONTRACTS
 
-__all__ = ["chart", "cohort_retention", "projected_retention"]
+__all__ = [
+    "WITHOUT_CONTRACTS",
+    "WITH_CONTRACTS",
+    "assign_episodes",
+    "chart",
+    "cohort_retention",
+    "projected_retention",
+]

@@ -1,8 +1,7 @@
 """What share of those who began together is still there? Kaplan–Meier within cohorts."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from cxmeasure import _arguments
 from cxmeasure._stats import intervals
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError, EstimationError
+from cxmeasure.lifecycle.calendar_days import day_of
 from cxmeasure.lifecycle.reduce import Stays, tally_stays
 from cxmeasure.results import COLUMNS, Estimates
 
@@ -126,8 +126,8 @@ def cohort_retention(
         by=groups,
         every=_arguments.choice(every, _EVERY, name="every"),
         cohort=_arguments.choice(cohort, _COHORTS, name="cohort"),
-        observed_from=_day(observed_from, name="observed_from"),
-        observed_until=_day(observed_until, name="observed_until"),
+        observed_from=day_of(observed_from, name="observed_from"),
+        observed_until=day_of(observed_until, name="observed_until"),
         is_end_last_day=is_end_last_day,
         longest_gap_days=_arguments.whole(longest_gap_days, name="longest_gap_days", at_least=0),
     )
@@ -150,18 +150,6 @@ def _refuse_taken(groups: Sequence[str]) -> None:
         raise ArgumentError(
             f"by={list(groups)!r}: the result has a column {clash[0]!r} of its own; rename yours first."
         )
-
-
-def _day(value: date | str | None, *, name: str) -> date | None:
-    if value is None:
-        return None
-    moment: object = value
-    if isinstance(value, str):
-        with suppress(ValueError):
-            moment = datetime.fromisoformat(value)
-    if not isinstance(moment, date) or pd.isna(moment) or getattr(moment, "tzinfo", None) is not None:
-        raise ArgumentError(f"{name}={value!r} is no day; give a date without a time zone: '2025-12-31'.")
-    return date(moment.year, moment.month, moment.day)
 
 
 def _tables(tally: pd.DataFrame, stays: Stays, conf_level: float) -> tuple[pd.DataFrame, pd.DataFrame]:

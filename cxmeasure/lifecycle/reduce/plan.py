@@ -1,0 +1,231 @@
+"""From a row a customer and snapshot with events to a row an episode.
+
+What the rules measure changes at such a row, and where a clock runs out before the next. Both are
+candidates; those at which the episode is another one remain. Clocks become day numbers that cut the time
+between two rows, so that no table of customers × snapshots is ever made.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import narwhals.stable.v2 as nw
+
+from cxmeasure._frames import Lazy
+from cxmeasure.lifecycle.reduce.calendar import day_number, with_date, with_snapshot
+from cxmeasure.lifecycle.rules import END, NEVER, Measure, Rules
+
+SECONDS_A_DAY: Final = 86_400
+_LONG_AGO: Final = -(10**6)
+_LATE: Final = 10**8 - 1
+_MANY: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What `episode_rows` is told: columns, rules, calendar."""
+
+    customer_column: str
+    time_column: str
+    event_column: str
+    rules: Rules
+    words: Mapping[str, Sequence[str]]
+    every: str | Sequence[int]
+    known_from: date | None
+    observed_until: date | None
+
+
+def episodes_of(rows: Lazy, log: Log, last: int) -> Lazy:
+    """Return one row an episode from one row a customer and snapshot; `last` is the last snapshot."""
+    return _named(_changes(_facts(rows, log, last), log, last), log)
+
+
+def needs(rules: Rules) -> tuple[list[str], list[str], list[str]]:
+    """Return the words to count, to date by their last, and to date by their first."""
+    counted, dated, first = [], [], []
+    for measure in rules.measures:
+        if measure.kind in ("count", "since", "rhythms"):
+            counted += measure.words
+        if measure.kind in ("latest", "days", "rhythms"):
+            dated += measure.words
+        if measure.kind == "rhythms":
+            first += measure.words
+        if measure.origin:
+            dated.append(measure.origin)
+    return list(dict.fromkeys(counted)), list(dict.fromkeys(dated)), list(dict.fromkeys(first))
+
+
+def _facts(rows: Lazy, log: Log, last: int) -> Lazy:
+    """Add what the rules measure after each row's events, and the snapshots at which clocks run out."""
+    rows = rows.filter(nw.col("snapshot") <= last)
+    counted, dated, first = needs(log.rules)
+    over: dict[str, Any] = {"order_by": "snapshot"}
+    rows = rows.with_columns(
+        *(
+            nw.col(f"n_{w}").cum_sum().over("customer", **over).cast(nw.Int64).alias(f"so_far_{w}")
+            for w in counted
+        ),
+        *(nw.col(f"last_{w}").fill_null(_LONG_AGO * SECONDS_A_DAY).alias(f"latest_{w}") for w in dated),
+        *(nw.col(f"first_{w}").fill_null(_LATE * SECONDS_A_DAY).alias(f"earliest_{w}") for w in first),
+        next=nw.col("snapshot").shift(-1).over("customer", **over).fill_null(last + 1),
+        before=nw.col("snapshot").shift(1).over("customer", **over),
+    )
+    since = [(i, each) for i, each in enumerate(log.rules.measures) if each.kind == "since"]
+    rows = rows.with_columns(
+        *(nw.col(f"latest_{w}").cum_max().over("customer", **over) for w in dated),
+        *(nw.col(f"earliest_{w}").cum_min().over("customer", **over) for w in first),
+        # Counts never fall, so the highest count at a row with the origin is that of the last one.
+        *(
+            nw.when(~nw.col(f"last_{each.origin}").is_null())
+            .then(nw.col(f"so_far_{each.words[0]}") - nw.col(f"n_{each.words[0]}"))
+            .otherwise(nw.lit(0))
+            .alias(f"base_{i}")
+            for i, each in since
+        ),
+    )
+    bases = [nw.col(f"base_{i}").cum_max().over("customer", **over) for i, _ in since]
+    rows = rows.with_columns(*bases) if bases else rows
+    measured = _measured(log.rules)
+    rows = rows.with_columns(*measured) if measured else rows
+    for i, measure in enumerate(log.rules.measures):
+        if measure.is_clock:
+            for end in _ends(log.rules, i):
+                due = _due(measure, end)
+                rows = with_snapshot(rows.with_columns(due.alias("due")), "due", f"cut_{i}_{end}", log.every)
+    return rows
+
+
+def _measured(rules: Rules) -> list[nw.Expr]:
+    """Return a column for each measure that only events change; for ``latest of`` the place of the word."""
+    columns = []
+    for i, measure in enumerate(rules.measures):
+        if measure.kind == "count":
+            columns.append(nw.col(f"so_far_{measure.words[0]}").alias(f"m_{i}"))
+        elif measure.kind == "since":
+            columns.append((nw.col(f"so_far_{measure.words[0]}") - nw.col(f"base_{i}")).alias(f"m_{i}"))
+        elif measure.kind == "latest":
+            columns.append(_latest(measure.words).alias(f"m_{i}"))
+    return columns
+
+
+def _latest(words: Sequence[str]) -> nw.Expr:
+    """Return the place of the word that came last; of two at the same second the one named last."""
+    which = nw.lit(len(words))
+    top = nw.max_horizontal(*(nw.col(f"latest_{word}") for word in words))
+    for place, word in enumerate(words):
+        here = nw.col(f"latest_{word}")
+        which = (
+            nw.when((here == top) & (here > _LONG_AGO * SECONDS_A_DAY)).then(nw.lit(place)).otherwise(which)
+        )
+    return which
+
+
+def _ends(rules: Rules, position: int) -> list[int]:
+    """Return the finite limits that the cells of a clock's column name, zero left out."""
+    ends = {end for rule in rules.rules for end in rule.conditions[position] if isinstance(end, int)}
+    return sorted(ends - {0, END})
+
+
+def _due(measure: Measure, end: int) -> nw.Expr:
+    """Return the day on which a clock reaches `end`."""
+    last = nw.col(f"latest_{measure.words[0]}") // SECONDS_A_DAY
+    if measure.kind == "days":
+        return last + end
+    n = nw.max_horizontal(f"so_far_{measure.words[0]}", nw.lit(1))
+    span = nw.max_horizontal(last - nw.col(f"earliest_{measure.words[0]}") // SECONDS_A_DAY, nw.lit(0))
+    # Rounded up: the first whole day on which that many rhythms are over.
+    return last + ((measure.days + span) * end + n - 1) // n
+
+
+def _changes(active: Lazy, log: Log, last: int) -> Lazy:
+    """Return one row an episode: customer, rule and start as numbers, and the next episode's."""
+    rules = log.rules
+    cuts = [f"cut_{i}_{end}" for i, m in enumerate(rules.measures) if m.is_clock for end in _ends(rules, i)]
+    points = {"snapshot": nw.lit(True)}
+    points |= {cut: (nw.col(cut) > nw.col("snapshot")) & (nw.col(cut) < nw.col("next")) for cut in cuts}
+    coded = active.with_columns(
+        **{
+            f"point_{j}": nw.when(is_inside).then(nw.col(at) * _MANY + _rule_at(rules, at)).cast(nw.String)
+            for j, (at, is_inside) in enumerate(points.items())
+        }
+    )
+    # Not unpivot: narwhals runs that on a DuckDB connection of its own.
+    codes = nw.concat_str(*(f"point_{j}" for j in range(len(points))), separator=" ", ignore_nulls=True)
+    known = nw.col("before").is_null() & (nw.col("begins") == 0)
+    if log.known_from is not None:
+        known = known | (nw.col("before").is_null() & (nw.col("day") < day_number(log.known_from)))
+    rows = coded.select("customer", is_vague=known.cast(nw.Int64), code=codes.str.split(" "))
+    rows = rows.explode("code", empty_as_null=False, keep_nulls=False).with_columns(
+        nw.col("code").cast(nw.Int64)
+    )
+    rows = rows.with_columns(start=nw.col("code") // _MANY, rule=nw.col("code") % _MANY)
+    rows = rows.with_columns(
+        episode=_numbered([rules.episodes.index(r.episode) for r in rules.rules], "rule")
+    )
+    over: dict[str, Any] = {"order_by": "start"}
+    rows = rows.with_columns(came_from=nw.col("episode").shift(1).over("customer", **over))
+    rows = rows.filter(nw.col("came_from").is_null() | (nw.col("came_from") != nw.col("episode")))
+    return rows.with_columns(
+        end=nw.col("start").shift(-1).over("customer", **over),
+        next_episode=nw.col("episode").shift(-1).over("customer", **over),
+    ).with_columns(
+        is_vague=nw.col("came_from").is_null() & (nw.col("is_vague") == 1),
+        until=nw.lit(last),
+    )
+
+
+def _rule_at(rules: Rules, at: str) -> nw.Expr:
+    """Return the place of the one rule that holds at the snapshot in column `at`."""
+    which = nw.lit(0)
+    for place, rule in enumerate(rules.rules):
+        holds = nw.lit(True)
+        for i, (measure, condition) in enumerate(zip(rules.measures, rule.conditions, strict=True)):
+            if isinstance(condition, frozenset):
+                known = [*measure.words, NEVER]
+                holds = holds & nw.col(f"m_{i}").is_in([known.index(word) for word in sorted(condition)])
+                continue
+            low, high = condition
+            if measure.is_clock:
+                holds = holds & (nw.col(f"cut_{i}_{low}") <= nw.col(at)) if low else holds
+                holds = holds & (nw.col(f"cut_{i}_{high}") > nw.col(at)) if high != END else holds
+            else:
+                holds = holds & (nw.col(f"m_{i}") >= low) if low else holds
+                holds = holds & (nw.col(f"m_{i}") < high) if high != END else holds
+        which = nw.when(holds).then(nw.lit(place)).otherwise(which)
+    return which
+
+
+def _numbered(values: Sequence[Any], column: str) -> nw.Expr:
+    """Return `values[column]`, missing where the column is."""
+    at = nw.col(column)
+    found = nw.when(at == 0).then(nw.lit(values[0]))
+    chain = found
+    for place, value in enumerate(values[1:], start=1):
+        chain = nw.when(at == place).then(nw.lit(value)).otherwise(chain)
+    return chain
+
+
+def _named(rows: Lazy, log: Log) -> Lazy:
+    """Return the episodes under the names that a reader sees."""
+    episodes, names = log.rules.episodes, [rule.name for rule in log.rules.rules]
+    rows = rows.with_columns(
+        episode=_numbered(episodes, "episode"),
+        next_episode=_numbered(episodes, "next_episode"),
+        rule=_numbered(names, "rule"),
+        is_start_known=~nw.col("is_vague"),
+        is_open=nw.col("end").is_null(),
+    )
+    for column in ("start", "end", "until"):
+        rows = with_date(rows, column, column)
+    return rows.select(
+        nw.col("customer").alias(log.customer_column),
+        "episode",
+        "start",
+        "end",
+        "rule",
+        "next_episode",
+        "is_start_known",
+        "is_open",
+        nw.col("until").alias("observed_until"),
+    )
