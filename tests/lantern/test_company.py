@@ -1,6 +1,9 @@
 """What the company as a whole must be like, in every world: calibration, sizes, and nothing from nothing."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -128,6 +131,40 @@ def test_four_thousand_customers_take_three_seconds() -> None:
     taken = time.process_time() - start
     print(f"4,000 customers with {len(company)} tables: {taken:.2f} s of processor time")
     assert taken < 3.0
+
+
+@pytest.mark.slow
+def test_forty_thousand_customers_take_thirty_seconds_and_three_gigabytes() -> None:
+    code = (
+        "import resource, time; from cxmeasure.lantern import simulate; "
+        "company = simulate(size=40_000, seed=1); "
+        "print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, len(company))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, gigabytes, tables = map(float, done.stdout.split())
+    print(f"40,000 customers with {tables:.0f} tables: {seconds:.1f} s of processor time, {gigabytes:.2f} GB")
+    assert seconds < 30
+    assert gigabytes < 3
+
+
+@pytest.mark.slow
+def test_writing_in_chunks_needs_no_more_memory_for_more_customers(tmp_path: Path) -> None:
+    """Three chunks of 10,000 and one: a million is a hundred of them, so memory stays below 4 GB."""
+    peaks = []
+    for size in (10_000, 30_000):
+        code = (
+            "import resource, sys; from cxmeasure.lantern import simulate; "
+            f"simulate(size={size}, seed=1, to=sys.argv[1]); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)"
+        )
+        target = str(tmp_path / str(size))
+        done = subprocess.run(
+            [sys.executable, "-c", code, target], capture_output=True, text=True, check=True
+        )
+        peaks.append(float(done.stdout))
+    print(f"10,000 customers: {peaks[0]:.2f} GB, 30,000: {peaks[1]:.2f} GB")
+    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < 2
 
 
 # What must be exactly absent in the null world. Each line is a parameter, and the value that is nothing.
