@@ -3,21 +3,32 @@
 from cxmeasure.survey import chart
 from cxmeasure.survey.answering import response_propensity
 from cxmeasure.survey.balancing import covariate_balance
+from cxmeasure.survey.bounding import nps_bias, worst_case_bounds
+from cxmeasure.survey.comparing import change
 from cxmeasure.survey.contributing import partial_r_indicators
+from cxmeasure.survey.monitoring import control_chart
 from cxmeasure.survey.reduce import tally_responses
 from cxmeasure.survey.representing import r_indicator
 from cxmeasure.survey.response import response_rates
 from cxmeasure.survey.scoring import metric
+from cxmeasure.survey.sizing import sample_size
+from cxmeasure.survey.tilting import sensitivity
 from cxmeasure.survey.weighting import nonresponse_weights
 
 __all__ = [
+    "change",
     "chart",
+    "control_chart",
     "covariate_balance",
     "metric",
     "nonresponse_weights",
+    "nps_bias",
     "partial_r_indicators",
     "r_indicator",
     "response_propensity",
     "response_rates",
+    "sample_size",
+    "sensitivity",
     "tally_responses",
+    "worst_case_bounds",
 ]

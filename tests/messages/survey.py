@@ -23,7 +23,13 @@ MODULES = [
     "cxmeasure/survey/calibrating.py",
     "cxmeasure/survey/moments.py",
     "cxmeasure/survey/reduce/weights.py",
+    "cxmeasure/survey/bounding.py",
+    "cxmeasure/survey/comparing.py",
+    "cxmeasure/survey/monitoring.py",
+    "cxmeasure/survey/reduce/proxies.py",
     "cxmeasure/survey/scoring.py",
+    "cxmeasure/survey/sizing.py",
+    "cxmeasure/survey/tilting.py",
     "cxmeasure/survey/weighed.py",
     "cxmeasure/survey/weighting.py",
 ]
@@ -66,6 +72,36 @@ PAIRS = pd.DataFrame({"plan": ["a", "a", "b"], "shop": ["x", "y", "x"]})
 
 def weights(rows=INVITED, **choices):
     return lambda: survey.nonresponse_weights(rows, **{"covariate_columns": ["plan"], **choices})
+
+
+FULL = pd.DataFrame({"ltr": [10, 10, 8, 8, 3, 3], "has_answered": [True, False] * 3})
+PROXY = pd.DataFrame({"ltr": [10.0, 3.0, 8.0, np.nan], "x": [1.0, 2.0, 3.0, 4.0]})
+MONTHS = pd.DataFrame({"month": np.repeat(range(8), 2), "ltr": [10.0, 3.0] * 8, "plan": ["a", "b"] * 8})
+
+
+def bias(rows=FULL, **choices):
+    return lambda: survey.nps_bias(rows, **choices)
+
+
+def sensitive(rows=PROXY, **choices):
+    return lambda: survey.sensitivity(rows, **choices)
+
+
+def by_proxy(rows=PROXY, **choices):
+    return sensitive(rows, **{"method": "proxy", "proxy_column": "x", "metric": "mean", **choices})
+
+
+def changed(rows=MONTHS, **choices):
+    roles = {"period_column": "month", "before": 0, "after": 1, "segment_columns": ["plan"]}
+    return lambda: survey.change(rows, **{**roles, **choices})
+
+
+def charted(rows=MONTHS, **choices):
+    return lambda: survey.control_chart(rows, period_column="month", **choices)
+
+
+def sized(**choices):
+    return lambda: survey.sample_size(**choices)
 
 
 CALLS = {
@@ -177,4 +213,34 @@ CALLS = {
         covariate_columns=["plan", "shop"],
         population={"plan": {"a": 10, "b": 90}, "shop": {"x": 10, "y": 90}},
     ),
+    # nps_bias, worst_case_bounds, sensitivity
+    "neither invitations nor shares": bias(None),
+    "shares that do not add up": bias(None, shares={"promoter": 0.5}, rates={}),
+    "a response rate missing": bias(
+        None, shares={"promoter": 0.4, "detractor": 0.3}, rates={"promoter": 0.2}
+    ),
+    "scores of respondents only": bias(FULL.assign(ltr=[10, None, 8, None, 3, None])),
+    "no detractor": bias(FULL.head(4)),
+    "nobody answered, all scores known": bias(FULL.assign(has_answered=False)),
+    "a mean without worst answer": lambda: survey.worst_case_bounds(PROXY, metric="mean"),
+    "a proxy method without proxy": sensitive(method="proxy"),
+    "a proxy for a net share": by_proxy(metric="nps"),
+    "a proxy known of some": by_proxy(PROXY.assign(x=[1, 2, 3, np.nan])),
+    "a proxy that does not vary": by_proxy(PROXY.assign(x=1.0)),
+    "two answers beside a proxy": by_proxy(PROXY.assign(ltr=[10, 3, np.nan, np.nan])),
+    "scores beyond the scale beside a proxy": by_proxy(scale=(0, 5)),
+    "a tilt beyond belief": sensitive(g1=[99]),
+    # change, control_chart, sample_size
+    "the same period twice": changed(after=0),
+    "a period without answers": changed(after=99),
+    "a segment in one period only": changed(MONTHS.assign(plan=["a", "b", "a", "a"] * 4)),
+    "answers without a period": charted(MONTHS.assign(month=[None, *[1.0] * 15])),
+    "three months for a chart": charted(MONTHS.head(6)),
+    "a month without scores": charted(MONTHS.assign(ltr=[np.nan, np.nan, *[8] * 14])),
+    "a baseline longer than the chart": charted(baseline=20),
+    "no wish for a sample": sized(),
+    "a width of zero": sized(half_width=0),
+    "shares beyond everybody": sized(half_width=5, promoter_share=0.8, detractor_share=0.4),
+    "a design effect below one": sized(half_width=5, design_effect=0.5),
+    "a population for a difference": sized(difference=5, population_size=100),
 }

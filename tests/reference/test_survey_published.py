@@ -256,3 +256,49 @@ def test_api_schools_means_totals_and_weights_equal_r_survey(method, covariates,
         assert found == pytest.approx(value, abs=1e-7)
     if "kish" in expected:
         assert scores.summary.table.loc[0, "estimate"] == pytest.approx(expected["kish"], abs=1e-7)
+
+
+# -------------------------------------------------------------------------------- bounds, sensitivity
+
+
+def test_worst_case_bounds_of_one_in_ten():
+    case = CASES["manski_nps"]
+    sent = pd.DataFrame({"ltr": [10.0] * 50 + [8.0] * 30 + [3.0] * 20 + [np.nan] * 900})
+    bounds = survey.worst_case_bounds(sent).table["estimate"]
+    assert bounds.tolist() == pytest.approx([100 * end for end in case["expected"]["bounds"]], abs=1e-10)
+
+
+def test_smub_equals_little_and_others_table():
+    case = CASES["smub_nsfg"]
+    inputs, n = case["inputs"], case["inputs"]["n_selected"]
+    # Rows with exactly the published moments: two orthogonal standardised columns, mixed.
+    raw = np.random.default_rng(1).normal(size=(n, 2))
+    z = np.linalg.qr(raw - raw.mean(axis=0))[0] * np.sqrt(n - 1)
+    r, spread = inputs["cor_y_proxy_selected"], np.sqrt(inputs["var_proxy_selected"])
+    x = inputs["mean_proxy_selected"] + spread * z[:, 0]
+    y = 5 + r * z[:, 0] + np.sqrt(1 - r**2) * z[:, 1]
+    missing = inputs["n_not_selected"]
+    rest = ((n + missing) * inputs["mean_proxy_population"] - n * x.mean()) / missing
+    rows = pd.DataFrame({"y": [*y, *[np.nan] * missing], "x": [*x, *[rest] * missing]})
+    table = survey.sensitivity(
+        rows, score_column="y", metric="mean", method="proxy", proxy_column="x", phi=inputs["phi"]
+    ).table
+    assert table["bias_in_sd"].tolist() == pytest.approx(list(case["expected"].values()), abs=1e-9)
+
+
+def test_a_data_defect_of_half_a_percent_makes_two_million_worth_four_hundred():
+    case = CASES["ddi_meng"]
+    rows = pd.DataFrame({"ltr": [10.0, 3.0, *[np.nan] * 198]})
+    table = survey.sensitivity(rows, method="data-defect", rho=[case["inputs"]["rho"]]).table
+    assert table["n_effective"][0] == pytest.approx(case["expected"]["n_eff"], abs=case["tolerance"])
+
+
+def test_class_dependent_propensities_of_chen_and_others():
+    case = CASES["ushape_chen"]
+    result = survey.nps_bias(shares=case["inputs"]["population_shares"], rates=case["inputs"]["propensity"])
+    table = result.table.set_index("term")["estimate"]
+    assert table["observed"] == pytest.approx(100 * case["expected"]["respondent_nps"], abs=1e-10)
+    assert table["true"] == pytest.approx(100 * case["expected"]["true_nps"], abs=1e-10)
+    classes = result.details["classes"]
+    rate = (classes["share"] * classes["response_rate"]).sum()
+    assert rate == pytest.approx(case["expected"]["response_rate"], abs=1e-12)

@@ -7,13 +7,21 @@ from cxmeasure.survey.chart.asked import (
     response_propensity,
     response_rates,
 )
+from cxmeasure.survey.chart.beyond import nps_bias, sample_size, sensitivity, worst_case_bounds
+from cxmeasure.survey.chart.over_time import change, control_chart
 from cxmeasure.survey.chart.scores import metric
 
 __all__ = [
+    "change",
+    "control_chart",
     "covariate_balance",
     "metric",
+    "nps_bias",
     "partial_r_indicators",
     "r_indicator",
     "response_propensity",
     "response_rates",
+    "sample_size",
+    "sensitivity",
+    "worst_case_bounds",
 ]
