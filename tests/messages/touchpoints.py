@@ -11,7 +11,9 @@ MODULES = [
     "cxmeasure/touchpoints/cells.py",
     "cxmeasure/touchpoints/grouping.py",
     "cxmeasure/touchpoints/reduce/answers.py",
+    "cxmeasure/touchpoints/reduce/paths.py",
     "cxmeasure/touchpoints/reduce/products.py",
+    "cxmeasure/touchpoints/removing.py",
     "cxmeasure/touchpoints/scoring.py",
 ]
 
@@ -33,6 +35,20 @@ SCORED = pd.DataFrame(
 
 def scores(events=SCORED, **choices):
     return lambda: touchpoints.scores(events, **choices)
+
+
+STEPS = pd.DataFrame(
+    {
+        "customer_id": np.arange(24) // 2,
+        "touchpoint": ["app", "shop", "web"] * 8,
+        "ts": range(24),
+        "converted": (np.arange(24) // 2) % 3 == 0,
+    }
+)
+
+
+def removal(events=STEPS, **choices):
+    return lambda: touchpoints.removal_effects(events, **choices)
 
 
 def matrix(square=GOOD, names=NAMES, **choices):
@@ -93,4 +109,9 @@ CALLS = {
     "an answer of nobody": scores(SCORED.assign(id=None).astype({"id": "Int64"}), customer_column="id"),
     "one answer a touchpoint": scores(SCORED.head(3)),
     "averages for answers": scores(SCORED.assign(csat=4.0)),
+    # paths through touchpoints
+    "no path that ended": removal(STEPS.assign(converted=pd.array([pd.NA] * 24, dtype="boolean"))),
+    "a step without a place in its path": removal(STEPS.assign(ts=np.nan)),
+    "steps whose order is tied": removal(STEPS.assign(ts=1)),
+    "no path that succeeded": removal(STEPS.assign(converted=False)),
 }

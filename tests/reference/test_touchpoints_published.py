@@ -146,3 +146,23 @@ def test_eight_schools_with_the_spread_integrated_are_those_of_the_textbook() ->
     mean, _, low, high = pooling.integrated(effects, errors**-2, np.full(8, 1e9)).summary(0.95)
     np.testing.assert_allclose(mean, [11, 8, 6, 8, 5, 6, 10, 8], atol=1)
     np.testing.assert_allclose([low[0], high[0]], [-2, 31], atol=2)
+
+
+def test_three_paths_lose_exactly_what_was_worked_out_by_hand() -> None:
+    case = CASES["three_path_markov"]
+    inputs, expected = case["inputs"], case["expected"]
+    steps = pd.DataFrame(
+        [
+            (path, name, step, won > 0)
+            for path, (names, won) in enumerate(zip(inputs["paths"], inputs["conversions"], strict=True))
+            for step, name in enumerate(names)
+        ],
+        columns=["customer_id", "touchpoint", "ts", "converted"],
+    )
+    found = touchpoints.removal_effects(steps, n_boot=0, n_null=0)
+    table = found.table.set_index("term")
+    assert found.details["conversion"]["estimate"].item() == pytest.approx(
+        expected["p_conversion"], abs=case["tolerance"]
+    )
+    assert table["estimate"].to_dict() == pytest.approx(expected["removal"], abs=case["tolerance"])
+    assert table["attributed_share"].to_dict() == pytest.approx(expected["attributed"], abs=case["tolerance"])

@@ -1,6 +1,7 @@
 """`Estimates` of the touchpoint wing → Altair charts, each of its estimator's name."""
 
+from cxmeasure.touchpoints.chart.passing import removal_effects
 from cxmeasure.touchpoints.chart.scoring import scores
 from cxmeasure.touchpoints.chart.weighing import importance
 
-__all__ = ["importance", "scores"]
+__all__ = ["importance", "removal_effects", "scores"]

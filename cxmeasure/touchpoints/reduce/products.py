@@ -83,8 +83,8 @@ def cross_products(
     n_customers = _n_customers(seen)
     in_order = [name for _, name in sorted(zip(variables, names, strict=True))]
     kept = frame.drop_nulls().filter(nw.col("weight") > 0)
-    bucketed = _bucketed(kept, [*in_order, "weight"], n_customers, has_customers=has_customers)
-    sums = _summed(bucketed, seen, names)
+    numbered = bucketed(kept, [*in_order, "weight"], n_customers, has_customers=has_customers)
+    sums = _summed(numbered, seen, names)
     q = len(names)
     products = np.empty((len(sums), q, q))
     upper = np.triu_indices(q)
@@ -211,7 +211,7 @@ def _refuse_few(n: int, n_drivers: int) -> None:
         )
 
 
-def _bucketed(frame: Lazy, in_order: Sequence[str], n_customers: int, *, has_customers: bool) -> Lazy:
+def bucketed(frame: Lazy, in_order: Sequence[str], n_customers: int, *, has_customers: bool) -> Lazy:
     """Return `frame` with a ``bucket`` that is the same on every engine and in every order of rows.
 
     No engine hashes like another, so customers are numbered in the order of their key (rows, where
