@@ -5,6 +5,7 @@ from cxmeasure.lifecycle.assigning import assign_episodes
 from cxmeasure.lifecycle.projection import projected_retention
 from cxmeasure.lifecycle.retention import cohort_retention
 from cxmeasure.lifecycle.rules import WITH_CONTRACTS, WITHOUT_CONTRACTS
+from cxmeasure.lifecycle.standing import occupancy, transitions
 
 __all__ = [
     "WITHOUT_CONTRACTS",
@@ -12,5 +13,7 @@ __all__ = [
     "assign_episodes",
     "chart",
     "cohort_retention",
+    "occupancy",
     "projected_retention",
+    "transitions",
 ]

@@ -8,13 +8,10 @@ import pandas as pd
 
 from cxmeasure import _arguments
 from cxmeasure.errors import ArgumentError
-from cxmeasure.lifecycle.calendar_days import day_of
-from cxmeasure.lifecycle.reduce import Log, day_number, episode_rows, handed_back
+from cxmeasure.lifecycle.calendar_days import day_of, snapshots
+from cxmeasure.lifecycle.reduce import Log, episode_rows, handed_back
 from cxmeasure.lifecycle.rules import WITH_CONTRACTS, Rules, read_rules
 from cxmeasure.results import NativeFrame
-
-EVERY = ("day", "week", "month")
-_MOST_SNAPSHOTS = 400
 
 
 def assign_episodes(
@@ -106,7 +103,7 @@ def assign_episodes(
         event_column=event_column,
         rules=read,
         words=_translated(read, words or {}),
-        every=_snapshots(every),
+        every=snapshots(every),
         known_from=day_of(known_from, name="known_from"),
         observed_until=day_of(observed_until, name="observed_until"),
     )
@@ -122,17 +119,3 @@ def _translated(rules: Rules, words: Mapping[str, str | Sequence[str]]) -> dict[
         )
     own = {word: words.get(word, word) for word in rules.words}
     return {word: [said] if isinstance(said, str) else list(said) for word, said in own.items()}
-
-
-def _snapshots(every: str | Sequence[date | str]) -> str | list[int]:
-    if isinstance(every, str):
-        return _arguments.choice(every, EVERY, name="every")
-    days = [day_of(day, name="every") for day in every]
-    numbers = [day_number(day) for day in days if day is not None]
-    if not numbers or len(numbers) < len(days) or len(numbers) > _MOST_SNAPSHOTS:
-        raise ArgumentError(
-            f"every has {len(days)} days; give 1 to {_MOST_SNAPSHOTS} of them, or 'day', 'week' or 'month'."
-        )
-    if sorted(set(numbers)) != numbers:
-        raise ArgumentError("every must hold days in rising order, each once.")
-    return numbers

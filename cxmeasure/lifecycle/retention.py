@@ -12,7 +12,7 @@ from cxmeasure import _arguments
 from cxmeasure._stats import intervals
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError, EstimationError
-from cxmeasure.lifecycle.calendar_days import day_of
+from cxmeasure.lifecycle.calendar_days import day_of, month_labels
 from cxmeasure.lifecycle.reduce import Stays, tally_stays
 from cxmeasure.results import COLUMNS, Estimates
 
@@ -157,7 +157,7 @@ def _tables(tally: pd.DataFrame, stays: Stays, conf_level: float) -> tuple[pd.Da
     group = tally.groupby(keys, dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
     named = tally.drop_duplicates(keys)[keys].reset_index(drop=True)
     named = named.rename(columns=dict(zip(stays.keys, stays.by, strict=True)))
-    named["cohort"] = _labels(named["cohort"], stays.cohort)
+    named["cohort"] = month_labels(named["cohort"], stays.cohort)
     named["term"] = "retention"
     entered, left, censored = _counts(tally, group, len(named))
     named["n"] = entered.sum(axis=1)
@@ -235,15 +235,6 @@ def kaplan_meier(at_risk: Counts, left: Counts) -> tuple[Floats, Floats, Floats]
         effective = np.where(is_inner, survival * (1 - survival) / variance, at_risk / before)
     is_usable = np.isfinite(effective) & (effective > 0)
     return survival, np.sqrt(variance), np.where(is_usable, effective, 1.0)
-
-
-def _labels(cohort: pd.Series, size: str) -> pd.Series:
-    year, rest = (cohort // 100).astype(str), cohort % 100
-    if size == "month":
-        return year + "-" + rest.astype(str).str.zfill(2)
-    if size == "quarter":
-        return year + "-Q" + rest.astype(str)
-    return cohort.astype(str) if size == "year" else cohort.map(lambda _: "all")
 
 
 def _assumptions(*, is_entered_late: bool) -> tuple[str, ...]:

@@ -43,7 +43,9 @@ def episodes_of(rows: Lazy, log: Log, last: int) -> Lazy:
 
 def needs(rules: Rules) -> tuple[list[str], list[str], list[str]]:
     """Return the words to count, to date by their last, and to date by their first."""
-    counted, dated, first = [], [], []
+    counted: list[str] = []
+    dated: list[str] = []
+    first: list[str] = []
     for measure in rules.measures:
         if measure.kind in ("count", "since", "rhythms"):
             counted += measure.words
@@ -199,8 +201,7 @@ def _rule_at(rules: Rules, at: str) -> nw.Expr:
 def _numbered(values: Sequence[Any], column: str) -> nw.Expr:
     """Return `values[column]`, missing where the column is."""
     at = nw.col(column)
-    found = nw.when(at == 0).then(nw.lit(values[0]))
-    chain = found
+    chain: nw.Expr = nw.when(at == 0).then(nw.lit(values[0]))
     for place, value in enumerate(values[1:], start=1):
         chain = nw.when(at == place).then(nw.lit(value)).otherwise(chain)
     return chain

@@ -1,0 +1,139 @@
+"""Where customers stand, and where they go: shares by snapshot, moves as a square."""
+
+import altair as alt
+import pandas as pd
+
+from cxmeasure import _charts
+from cxmeasure.results import Estimates, by_columns
+
+_MOST_SNAPSHOTS = 60
+_MOST_GROUPS = 6
+
+
+def occupancy(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+    """Draw what `lifecycle.occupancy` returned: one curve an episode, the last sixty snapshots.
+
+    Parameters
+    ----------
+    result : Estimates
+        The result of `lifecycle.occupancy` without groups, or of which the first group is drawn.
+    title : str, optional
+        The finding; by default the largest episode at the last snapshot.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cxmeasure import lifecycle
+    >>> episodes = pd.DataFrame({
+    ...     "customer_id": [1, 1, 2], "episode": ["become", "am", "become"],
+    ...     "start": pd.to_datetime(["2024-01-10", "2024-03-01", "2024-02-10"]),
+    ...     "end": pd.to_datetime(["2024-03-01", None, None]),
+    ... })
+    >>> result = lifecycle.occupancy(episodes, observed_until="2024-03-31")
+    >>> print(lifecycle.chart.occupancy(result).description)
+    At the end of 2024-03-31: am 50%, 95% interval 9% to 91%; become 50%, 95% interval 9% to 91%;
+    2 customers.
+    """
+    table, said = _first_group(result)
+    days = sorted(table["snapshot"].unique())
+    table = table[table["snapshot"].isin(days[-_MOST_SNAPSHOTS:])]
+    last = table[table["snapshot"] == days[-1]].sort_values("estimate", ascending=False, kind="stable")
+    top = last.iloc[0]
+    when = f"{days[-1]:%Y-%m-%d}"
+    spoken = "; ".join(
+        f"{row.episode} {row.estimate:.0%}, {result.conf_level:.0%} interval {row.conf_low:.0%} "
+        f"to {row.conf_high:.0%}"
+        for row in last.itertuples()
+    )
+    drawn = table[["snapshot", "episode", "estimate", "conf_low", "conf_high", "n_here"]]
+    colour = alt.Color("episode:N", title=None, sort=last["episode"].tolist())
+    base = alt.Chart(drawn).encode(x=alt.X("snapshot:T", title=None), color=colour)
+    y = alt.Y("conf_low:Q", title="share of customers", axis=alt.Axis(format=".0%"))
+    area = base.mark_area(opacity=0.2).encode(y=y, y2="conf_high:Q")
+    tips = [alt.Tooltip("episode:N"), alt.Tooltip("snapshot:T"), alt.Tooltip("estimate:Q", format=".1%")]
+    line = base.mark_line(strokeWidth=2.5).encode(y="estimate:Q", tooltip=[*tips, "n_here:Q"])
+    return alt.LayerChart(layer=[area, line]).properties(
+        title=alt.TitleParams(
+            _charts.wrapped(
+                title or f"At the end of {when}, {top.estimate:.0%} are in “{top.episode}”{said}"
+            ),
+            subtitle=_charts.wrapped(
+                f"share of customers by episode with its {result.conf_level:.0%} interval, "
+                f"{top.n:,} customers at the end",
+                84,
+            ),
+        ),
+        description=f"At the end of {when}: {spoken}; {top.n:,} customers.",
+        width=460,
+        height=280,
+    )
+
+
+def transitions(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+    """Draw what `lifecycle.transitions` returned: a square of probabilities, from row to column.
+
+    Parameters
+    ----------
+    result : Estimates
+        The result of `lifecycle.transitions`; with groups, the first is drawn.
+    title : str, optional
+        The finding; by default the likeliest move that is not staying.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cxmeasure import lifecycle
+    >>> episodes = pd.DataFrame({
+    ...     "customer_id": [1, 1, 2, 2], "episode": ["become", "am", "become", "am"],
+    ...     "start": pd.to_datetime(["2024-01-10", "2024-02-20", "2024-01-10", "2024-03-10"]),
+    ...     "end": pd.to_datetime(["2024-02-20", None, "2024-03-10", None]),
+    ... })
+    >>> result = lifecycle.transitions(episodes, observed_until="2024-03-31")
+    >>> print(lifecycle.chart.transitions(result).description)
+    Moves from one snapshot to the next: become to am 67%, 95% interval 21% to 94%, of 3.
+    """
+    table, said = _first_group(result)
+    moves = table[table["from_episode"] != table["to_episode"]]
+    moves = moves[moves["n_moved"] > 0].sort_values("estimate", ascending=False, kind="stable")
+    spoken = "; ".join(
+        f"{row.from_episode} to {row.to_episode} {row.estimate:.0%}, {result.conf_level:.0%} interval "
+        f"{row.conf_low:.0%} to {row.conf_high:.0%}, of {row.n:,}"
+        for row in moves.itertuples()
+    )
+    finding = "Nobody moved: all stay where they are"
+    if len(moves):
+        top = moves.iloc[0]
+        finding = (
+            f"The likeliest move is from “{top.from_episode}” to “{top.to_episode}”, {top.estimate:.0%}{said}"
+        )
+    drawn = table[["from_episode", "to_episode", "estimate", "conf_low", "conf_high", "n", "n_moved"]]
+    drawn = drawn.assign(text=[f"{value:.1%}" if value else "" for value in drawn["estimate"]])
+    base = alt.Chart(drawn).encode(
+        x=alt.X("to_episode:N", title="to", axis=alt.Axis(labelAngle=0, orient="top")),
+        y=alt.Y("from_episode:N", title="from"),
+    )
+    names = ["from_episode:N", "to_episode:N", "n:Q", "n_moved:Q"]
+    tips = [*names, *(alt.Tooltip(f"{c}:Q", format=".2%") for c in ("estimate", "conf_low", "conf_high"))]
+    shade = alt.Color("estimate:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
+    cells = base.mark_rect().encode(color=shade, tooltip=tips)
+    dark = alt.condition("datum.estimate > 0.6", alt.value("white"), alt.value("black"))
+    return alt.LayerChart(
+        layer=[cells, base.mark_text(fontSize=12).encode(text="text:N", color=dark)]
+    ).properties(
+        title=alt.TitleParams(
+            _charts.wrapped(title or finding),
+            subtitle=_charts.wrapped("probability of the move from one snapshot to the next", 84),
+        ),
+        description=f"Moves from one snapshot to the next: {spoken or 'none'}.",
+        width=alt.Step(62),
+        height=alt.Step(38),
+    )
+
+
+def _first_group(result: Estimates) -> tuple[pd.DataFrame, str]:
+    groups = list(by_columns(result))
+    if not groups:
+        return result.table, ""
+    label = _charts.labels(result.table, groups)
+    first = label.iloc[0]
+    return result.table[label == first], f" ({first})"
