@@ -2,6 +2,7 @@
 
 from cxmeasure.survey import chart
 from cxmeasure.survey.answering import response_propensity
+from cxmeasure.survey.asking_again import double_sample, wave_contrast
 from cxmeasure.survey.balancing import covariate_balance
 from cxmeasure.survey.bounding import nps_bias, worst_case_bounds
 from cxmeasure.survey.comparing import change
@@ -20,6 +21,7 @@ __all__ = [
     "chart",
     "control_chart",
     "covariate_balance",
+    "double_sample",
     "metric",
     "nonresponse_weights",
     "nps_bias",
@@ -30,5 +32,6 @@ __all__ = [
     "sample_size",
     "sensitivity",
     "tally_responses",
+    "wave_contrast",
     "worst_case_bounds",
 ]

@@ -23,9 +23,11 @@ MODULES = [
     "cxmeasure/survey/calibrating.py",
     "cxmeasure/survey/moments.py",
     "cxmeasure/survey/reduce/weights.py",
+    "cxmeasure/survey/asking_again.py",
     "cxmeasure/survey/bounding.py",
     "cxmeasure/survey/comparing.py",
     "cxmeasure/survey/monitoring.py",
+    "cxmeasure/survey/reduce/followups.py",
     "cxmeasure/survey/reduce/proxies.py",
     "cxmeasure/survey/scoring.py",
     "cxmeasure/survey/sizing.py",
@@ -102,6 +104,24 @@ def charted(rows=MONTHS, **choices):
 
 def sized(**choices):
     return lambda: survey.sample_size(**choices)
+
+
+CALLED = pd.DataFrame(
+    {
+        "has_answered": [True, False, False],
+        "ltr": [10.0, np.nan, np.nan],
+        "drawn": [False, True, False],
+        "follow_up_ltr": [np.nan, 3.0, np.nan],
+    }
+)
+
+
+def called(rows=CALLED, **choices):
+    return lambda: survey.double_sample(rows, **choices)
+
+
+def waves(rows=MONTHS, **choices):
+    return lambda: survey.wave_contrast(rows, wave_column="month", **choices)
 
 
 CALLS = {
@@ -243,4 +263,13 @@ CALLS = {
     "shares beyond everybody": sized(half_width=5, promoter_share=0.8, detractor_share=0.4),
     "a design effect below one": sized(half_width=5, design_effect=0.5),
     "a population for a difference": sized(difference=5, population_size=100),
+    # double_sample, wave_contrast
+    "a respondent drawn for the follow-up": called(CALLED.assign(drawn=True)),
+    "a follow-up score of somebody not drawn": called(CALLED.assign(drawn=False)),
+    "nobody reached": called(CALLED.assign(follow_up_ltr=np.nan)),
+    "nobody answered the first time": called(CALLED.assign(has_answered=False)),
+    "a follow-up score of 30": called(CALLED.assign(follow_up_ltr=[np.nan, 30.0, np.nan])),
+    "a mean of two phases without scale": called(metric="mean"),
+    "one wave": waves(MONTHS.head(2)),
+    "fewer invited than answered": waves(n_invited=3),
 }

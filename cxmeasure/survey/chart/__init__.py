@@ -7,7 +7,14 @@ from cxmeasure.survey.chart.asked import (
     response_propensity,
     response_rates,
 )
-from cxmeasure.survey.chart.beyond import nps_bias, sample_size, sensitivity, worst_case_bounds
+from cxmeasure.survey.chart.beyond import (
+    double_sample,
+    nps_bias,
+    sample_size,
+    sensitivity,
+    wave_contrast,
+    worst_case_bounds,
+)
 from cxmeasure.survey.chart.over_time import change, control_chart
 from cxmeasure.survey.chart.scores import metric
 
@@ -15,6 +22,7 @@ __all__ = [
     "change",
     "control_chart",
     "covariate_balance",
+    "double_sample",
     "metric",
     "nps_bias",
     "partial_r_indicators",
@@ -23,5 +31,6 @@ __all__ = [
     "response_rates",
     "sample_size",
     "sensitivity",
+    "wave_contrast",
     "worst_case_bounds",
 ]

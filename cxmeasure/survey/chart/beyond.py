@@ -98,6 +98,86 @@ def worst_case_bounds(
     )
 
 
+def double_sample(
+    result: Estimates, *, title: str | None = None, truth: float | None = None
+) -> alt.LayerChart:
+    """Draw what `survey.double_sample` returned: respondents, everybody, and the bounds of those not reached.
+
+    Parameters
+    ----------
+    result : Estimates
+        The result of `survey.double_sample`.
+    title : str, optional
+        The finding; by default by how much the follow-up moved the score.
+    truth : float, optional
+        The true score, where it is known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from cxmeasure import survey
+    >>> sent = pd.DataFrame({
+    ...     "has_answered": [True] * 100 + [False] * 100,
+    ...     "ltr": [10.0] * 75 + [3.0] * 25 + [np.nan] * 100,
+    ...     "drawn": [False] * 100 + [True] * 20 + [False] * 80,
+    ...     "follow_up_ltr": [np.nan] * 100 + [10.0] * 5 + [3.0] * 15 + [np.nan] * 80,
+    ... })
+    >>> chart = survey.chart.double_sample(survey.double_sample(sent))
+    >>> chart.description.split(". ")[1]
+    'double sample 0, 95% interval -22 to 22, from 120 answers'
+    """
+    rows = result.table.assign(label=result.table["term"])
+    decimals = _DECIMALS[rows["unit"].iloc[0]]
+    first, second = (f"{value:.{decimals}f}" for value in rows["estimate"].astype(float).head(2) + 0.0)
+    return _charts.forest(
+        rows,
+        title=title or f"Respondents say {first}; with those who had kept silent it is {second}",
+        subtitle=f"Double sample with its {result.conf_level:.0%} interval; the bounds are of the unreached",
+        axis=f"score, {rows['unit'].iloc[0]}",
+        description=_charts.spoken(rows, decimals=decimals, conf_level=result.conf_level, of="answers"),
+        truth=truth,
+        decimals=decimals,
+    )
+
+
+def wave_contrast(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+    """Draw what `survey.wave_contrast` returned: the score of each wave, and what they would imply.
+
+    Parameters
+    ----------
+    result : Estimates
+        The result of `survey.wave_contrast`.
+    title : str, optional
+        The finding; by default the last wave against the first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cxmeasure import survey
+    >>> answers = pd.DataFrame({"wave": [1] * 6 + [2] * 4, "ltr": [10] * 5 + [3] + [10] * 2 + [3] * 2})
+    >>> chart = survey.chart.wave_contrast(survey.wave_contrast(answers, wave_column="wave"))
+    >>> chart.title.text
+    ['Wave 2 scores -67 against wave 1']
+    """
+    table, wave = result.table, by_columns(result)[0]
+    is_gap = table["term"].str.endswith(" difference")
+    names = [
+        f"wave {value}" if value is not None and value == value else "everybody" for value in table[wave]
+    ]
+    rows = table.assign(label=names)[~is_gap]
+    decimals, last = _DECIMALS[table["unit"].iloc[0]], table[is_gap].iloc[-1]
+    return _charts.forest(
+        rows,
+        title=title
+        or f"Wave {last[wave]} scores {last['estimate']:+.{decimals}f} against wave {table[wave].iloc[0]}",
+        subtitle=f"With {result.conf_level:.0%} intervals; 'everybody' takes the silent for the last wave",
+        axis=f"score, {table['unit'].iloc[0]}",
+        description=_charts.spoken(rows, decimals=decimals, conf_level=result.conf_level, of="answers"),
+        decimals=decimals,
+    )
+
+
 def sensitivity(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
     """Draw what `survey.sensitivity` returned: the score of everybody along the assumption.
 

@@ -2,6 +2,7 @@
 
 from cxmeasure.survey.reduce.answers import Coding, group_keys, tally_answers
 from cxmeasure.survey.reduce.dispositions import DISPOSITIONS, tally_dispositions
+from cxmeasure.survey.reduce.followups import PARTS, tally_followups
 from cxmeasure.survey.reduce.proxies import FEATURES, tally_proxy
 from cxmeasure.survey.reduce.responses import tally_cells, tally_responses
 from cxmeasure.survey.reduce.weights import Term, weigh_rows
@@ -9,12 +10,14 @@ from cxmeasure.survey.reduce.weights import Term, weigh_rows
 __all__ = [
     "DISPOSITIONS",
     "FEATURES",
+    "PARTS",
     "Coding",
     "Term",
     "group_keys",
     "tally_answers",
     "tally_cells",
     "tally_dispositions",
+    "tally_followups",
     "tally_proxy",
     "tally_responses",
     "weigh_rows",
