@@ -67,9 +67,11 @@ def test_a_clean_environment_runs_an_example_from_the_wheel(wheel: Path, tmp_pat
         [binary, "-I", "-c", PROGRAM], check=False, capture_output=True, text=True, cwd=tmp_path
     )
     assert said.returncode == 0, said.stderr
-    place, failures, verdict = said.stdout.strip().splitlines()[-3:]
+    place, failures, customers, says_how, verdict = said.stdout.strip().splitlines()[-5:]
     assert Path(place).is_relative_to(clean)
     assert failures == "0 failures"
+    assert customers == "4000 customers"
+    assert says_how == "True", "a world that the wheel lacks is answered with how to simulate it"
     assert verdict.startswith("Right")
 
 
@@ -77,8 +79,15 @@ PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
 PROGRAM = """
 import doctest
 import cxmeasure
+from cxmeasure.errors import StoreError
 from cxmeasure.survey import scoring
 print(cxmeasure.__file__)
 print(doctest.testmod(scoring, optionflags=doctest.NORMALIZE_WHITESPACE).failed, "failures")
+from cxmeasure import lantern
+print(len(lantern.load("customers")), "customers")
+try:
+    lantern.load("answers", world="tilted")
+except StoreError as error:
+    print("simulate" in str(error))
 print(cxmeasure.check("start-here/2", 1681))
 """
