@@ -3,6 +3,8 @@
 Arrays in, arrays out. A draw is a row; no function loops over draws.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cxmeasure._stats.intervals import Floats
@@ -124,3 +126,39 @@ def among_first(draws: Floats, k: int) -> Floats:
     first = np.argpartition(draws, k - 1, axis=1)[:, :k]
     often: Floats = np.bincount(first.ravel(), minlength=n) / n_draws
     return often
+
+
+@dataclass(frozen=True, slots=True)
+class Studentised:
+    """Errors of the points of a curve, and how far its worst point strays in errors.
+
+    Attributes
+    ----------
+    error : ndarray of shape (curves, points)
+    largest : ndarray of shape (draws, curves)
+    critical : ndarray of shape (curves,)
+        The quantile of `largest`: a band of so many errors holds the whole curve.
+    """
+
+    error: Floats
+    largest: Floats
+    critical: Floats
+
+
+def studentised(deviations: Floats, conf_level: float) -> Studentised:
+    """Return errors and critical values of curves from draws of their deviations.
+
+    Points that a draw lacks (NaN) are passed over; a point without spread strays nowhere.
+
+    Parameters
+    ----------
+    deviations : ndarray of shape (draws, curves, points)
+    """
+    seen = ~np.isnan(deviations)
+    filled = np.where(seen, deviations, 0.0)
+    count = np.maximum(seen.sum(axis=0), 2)
+    mean = filled.sum(axis=0) / count
+    error = np.sqrt(np.where(seen, (deviations - mean) ** 2, 0.0).sum(axis=0) / (count - 1))
+    scaled = np.divide(np.abs(filled), error, out=np.zeros_like(filled), where=error > 1e-300)
+    largest = scaled.max(axis=2)
+    return Studentised(error, largest, np.quantile(largest, conf_level, axis=0))

@@ -11,8 +11,10 @@ MODULES = [
     "cxmeasure/touchpoints/cells.py",
     "cxmeasure/touchpoints/grouping.py",
     "cxmeasure/touchpoints/reduce/answers.py",
+    "cxmeasure/touchpoints/reduce/journeys.py",
     "cxmeasure/touchpoints/reduce/paths.py",
     "cxmeasure/touchpoints/reduce/products.py",
+    "cxmeasure/touchpoints/remembering.py",
     "cxmeasure/touchpoints/removing.py",
     "cxmeasure/touchpoints/scoring.py",
 ]
@@ -49,6 +51,15 @@ STEPS = pd.DataFrame(
 
 def removal(events=STEPS, **choices):
     return lambda: touchpoints.removal_effects(events, **choices)
+
+
+FELT = STEPS.assign(
+    journey_id=STEPS["customer_id"], valence=np.arange(24) % 5, overall=np.arange(24) // 2 % 4
+)
+
+
+def peak_end(steps=FELT, **choices):
+    return lambda: touchpoints.peak_end(steps, remembered_column="overall", **choices)
 
 
 def matrix(square=GOOD, names=NAMES, **choices):
@@ -114,4 +125,9 @@ CALLS = {
     "a step without a place in its path": removal(STEPS.assign(ts=np.nan)),
     "steps whose order is tied": removal(STEPS.assign(ts=1)),
     "no path that succeeded": removal(STEPS.assign(converted=False)),
+    # journeys remembered
+    "a step of no journey": peak_end(FELT.assign(journey_id=None).astype({"journey_id": "Int64"})),
+    "no rating of a step": peak_end(FELT.assign(valence=np.nan)),
+    "journeys of one customer": peak_end(FELT.assign(customer_id=1)),
+    "journeys all of one length": peak_end(),
 }

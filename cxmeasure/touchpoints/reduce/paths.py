@@ -66,7 +66,7 @@ def tally_moves(
     named = {role: column for role, (column, _) in roles.items()}
     needed = ["customer", "path", "touchpoint", *places]
     _refuse_missing(frame, needed, named)
-    _refuse_ties(frame, places, order_columns)
+    refuse_ties(frame, places, order_columns)
     frame = frame.with_columns(
         touchpoint=nw.col("touchpoint").cast(nw.String), won=nw.col("won").cast(nw.Int64), one=nw.lit(1)
     )
@@ -119,7 +119,8 @@ def _refuse_missing(frame: Lazy, needed: Sequence[str], named: dict[str, str]) -
             )
 
 
-def _refuse_ties(frame: Lazy, places: Sequence[str], order_columns: Sequence[str]) -> None:
+def refuse_ties(frame: Lazy, places: Sequence[str], order_columns: Sequence[str]) -> None:
+    """Raise a `DataError` where two rows of a ``path`` have the same place."""
     at_once = frame.with_columns(one=nw.lit(1)).group_by("path", *places).agg(nw.col("one").sum())
     if n_tied := len(collect(at_once.filter(nw.col("one") > 1).select("path").unique())):
         raise DataError(

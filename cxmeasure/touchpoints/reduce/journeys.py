@@ -1,0 +1,135 @@
+"""A user's steps of journeys → cross-products a customer, and sums a step, in the user's engine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+
+from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
+from cxmeasure._stats.intervals import Floats
+from cxmeasure.errors import DataError, EstimationError
+from cxmeasure.touchpoints.reduce.paths import refuse_ties
+from cxmeasure.touchpoints.reduce.products import bucketed
+
+_HUGE = 1e100
+FEWEST_CUSTOMERS = 10
+
+
+def customer_products(rows: Lazy, columns: Sequence[str]) -> Floats:
+    """Return each customer's cross-products of `columns`, shape (customers, q, q), by the order of keys."""
+    names = [f"p_{i}_{j}" for i in range(len(columns)) for j in range(i, len(columns))]
+    pairs = [(a, b) for i, a in enumerate(columns) for b in columns[i:]]
+    multiplied = rows.select(
+        "customer", **{name: nw.col(a) * nw.col(b) for name, (a, b) in zip(names, pairs, strict=True)}
+    )
+    summed = collect(multiplied.group_by("customer").agg(*(nw.col(name).sum() for name in names)))
+    sums = summed.sort_values("customer")[names].to_numpy(float)
+    products = np.empty((len(sums), len(columns), len(columns)))
+    upper = np.triu_indices(len(columns))
+    products[:, upper[0], upper[1]] = products[:, upper[1], upper[0]] = sums
+    return products
+
+
+def refuse_few_customers(n: int) -> None:
+    """Raise an `EstimationError` where there are too few customers for a clustered error."""
+    if n < FEWEST_CUSTOMERS:
+        raise EstimationError(
+            f"The rows that can be used come from {n:,} customer{'s' if n != 1 else ''}; an error that lets "
+            f"customers be alike takes at least {FEWEST_CUSTOMERS}."
+        )
+
+
+def adopt_steps(
+    steps: Any,
+    *,
+    customer_column: str,
+    journey_column: str,
+    order_columns: Sequence[str],
+    rating_column: str,
+    others: dict[str, tuple[str, Kind]],
+) -> tuple[Lazy, list[str], int]:
+    """Return the rated steps as a lazy frame, the names of what orders them, and how many have no rating.
+
+    Raises
+    ------
+    TableError, DataError
+        If a column is missing or of the wrong type, there is no rated step, a rating is infinite, a
+        customer, journey or place is missing, or two steps of a journey have the same place.
+    """
+    places = [f"place_{i}" for i in range(len(order_columns))]
+    roles: dict[str, tuple[str, Kind]] = {
+        "customer": (customer_column, "key"),
+        "path": (journey_column, "key"),
+        "rating": (rating_column, "number"),
+        **others,
+    }
+    roles |= {place: (column, "any") for place, column in zip(places, order_columns, strict=True)}
+    frame = adopt(steps, roles, name="steps")
+    needed = ["customer", "path", *places]
+    flags = {f"no_{name}": nw.col(name).is_null().cast(nw.Int64) for name in [*needed, "rating"]}
+    flags["infinite"] = (nw.col("rating").abs() > _HUGE).fill_null(False).cast(nw.Int64)
+    totals = ["rows", *flags]
+    flagged = frame.select(rows=nw.lit(1), **flags)
+    counts = collect(flagged.select(*(nw.col(name).sum() for name in totals))).iloc[0].fillna(0).astype(int)
+    refuse_if_empty(int(counts["rows"]), name="steps")
+    for name in needed:
+        if counts[f"no_{name}"]:
+            raise DataError(
+                f"{roles[name][0]!r} is missing in {counts[f'no_{name}']:,} steps; "
+                "leave these out, or say what stands there."
+            )
+    if counts["no_rating"] == counts["rows"] or counts["infinite"]:
+        raise DataError(
+            f"{rating_column!r} holds no rating that can be used: of {counts['rows']:,} values "
+            f"{counts['no_rating']:,} are missing and {counts['infinite']:,} infinite; correct them."
+        )
+    refuse_ties(frame, places, order_columns)
+    return frame.filter(~nw.col("rating").is_null()), places, int(counts["no_rating"])
+
+
+def journey_products(
+    rated: Lazy, places: Sequence[str], *, neutral: float, controls: Sequence[str]
+) -> tuple[Floats, int]:
+    """Return products of constant, mean, peak, end, steps, controls, remembered; and journeys left out."""
+    ahead = nw.col(places[0]).shift(-1).over("path", order_by=list(places))
+    rated = rated.with_columns(
+        one=nw.lit(1.0), rating=nw.col("rating") - neutral, is_end=ahead.is_null().cast(nw.Float64)
+    )
+    rated = rated.with_columns(end=nw.col("rating") * nw.col("is_end"))
+    kept = ["customer", "remembered", *controls]
+    journeys = rated.group_by("path").agg(
+        nw.col("one").sum().alias("steps"),
+        nw.col("rating").mean().alias("mean"),
+        nw.col("rating").max().alias("highest"),
+        nw.col("rating").min().alias("lowest"),
+        nw.col("end").sum(),
+        *(nw.col(name).max() for name in kept),
+    )
+    highest, lowest = nw.col("highest"), nw.col("lowest")
+    journeys = journeys.with_columns(
+        one=nw.lit(1.0), peak=nw.when(highest.abs() >= lowest.abs()).then(highest).otherwise(lowest)
+    )
+    missing = nw.any_horizontal(
+        *(nw.col(name).is_null() for name in ("remembered", *controls)), ignore_nulls=False
+    )
+    judged = journeys.with_columns(is_missing=missing.cast(nw.Int64))
+    left_out = collect(judged.select(nw.col("is_missing").sum()))["is_missing"].fillna(0)
+    whole = judged.filter(nw.col("is_missing") == 0)
+    columns = ["one", "mean", "peak", "end", "steps", *controls, "remembered"]
+    return customer_products(whole, columns), int(left_out.iloc[0])
+
+
+def step_sums(
+    rated: Lazy, places: Sequence[str], *, keys: Sequence[str], most_steps: int
+) -> tuple[pd.DataFrame, int]:
+    """Return ``n`` and ``total`` of each group, bucket of customers and step; and how many customers."""
+    n_customers = int(collect(rated.select(nw.col("customer").n_unique()))["customer"].iloc[0])
+    numbered = bucketed(rated, [], n_customers, has_customers=True).with_columns(one=nw.lit(1))
+    numbered = numbered.with_columns(step=nw.col("one").cum_sum().over("path", order_by=list(places)))
+    within = numbered.filter(nw.col("step") <= most_steps)
+    summed = within.group_by(*keys, "bucket", "step").agg(
+        nw.col("one").sum().alias("n"), nw.col("rating").sum().alias("total")
+    )
+    return collect(summed).astype({"n": "int64", "step": "int64", "bucket": "int64"}), n_customers
