@@ -11,7 +11,12 @@ import pandas as pd
 from cxmeasure._arguments import closest
 from cxmeasure.errors import ArgumentError
 
-_CHAPTERS = {"three-questions": "three_questions", "start-here": "start_here"}
+_CHAPTERS = {
+    "three-questions": "three_questions",
+    "start-here": "start_here",
+    "how-do-we-know-a-method-works": "how_do_we_know_a_method_works",
+    "does-calling-back-detractors-work": "does_calling_back_detractors_work",
+}
 
 
 @dataclass(frozen=True, slots=True)
