@@ -12,6 +12,7 @@ from cxmeasure.survey.reduce import tally_responses
 from cxmeasure.survey.representing import r_indicator
 from cxmeasure.survey.response import response_rates
 from cxmeasure.survey.scoring import metric
+from cxmeasure.survey.shaping import contact_fatigue, response_curve
 from cxmeasure.survey.sizing import sample_size
 from cxmeasure.survey.tilting import sensitivity
 from cxmeasure.survey.weighting import nonresponse_weights
@@ -19,6 +20,7 @@ from cxmeasure.survey.weighting import nonresponse_weights
 __all__ = [
     "change",
     "chart",
+    "contact_fatigue",
     "control_chart",
     "covariate_balance",
     "double_sample",
@@ -27,6 +29,7 @@ __all__ = [
     "nps_bias",
     "partial_r_indicators",
     "r_indicator",
+    "response_curve",
     "response_propensity",
     "response_rates",
     "sample_size",

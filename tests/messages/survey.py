@@ -27,9 +27,11 @@ MODULES = [
     "cxmeasure/survey/bounding.py",
     "cxmeasure/survey/comparing.py",
     "cxmeasure/survey/monitoring.py",
+    "cxmeasure/survey/reduce/contacts.py",
     "cxmeasure/survey/reduce/followups.py",
     "cxmeasure/survey/reduce/proxies.py",
     "cxmeasure/survey/scoring.py",
+    "cxmeasure/survey/shaping.py",
     "cxmeasure/survey/sizing.py",
     "cxmeasure/survey/tilting.py",
     "cxmeasure/survey/weighed.py",
@@ -122,6 +124,27 @@ def called(rows=CALLED, **choices):
 
 def waves(rows=MONTHS, **choices):
     return lambda: survey.wave_contrast(rows, wave_column="month", **choices)
+
+
+ASKED = pd.DataFrame(
+    {
+        "use": [0.0, 1.0, 2.0, 3.0] * 2,
+        "has_answered": [True, False, False, True, False, True, True, False],
+        "arm": ["a", "b"] * 4,
+        "who": [1, 2] * 4,
+        "prior": [0.0, 0, 1, 1, 2, 2, 3, 3],
+    }
+)
+BLANK = pd.array([None, *[True] * 7], dtype="boolean")
+
+
+def curve(rows=ASKED, **choices):
+    roles = {"proxy_column": "use", "proxy_kind": "behaviour", **choices}
+    return lambda: survey.response_curve(rows, **roles)
+
+
+def tired(rows=ASKED, **choices):
+    return lambda: survey.contact_fatigue(rows, **choices)
 
 
 CALLS = {
@@ -272,4 +295,22 @@ CALLS = {
     "a mean of two phases without scale": called(metric="mean"),
     "one wave": waves(MONTHS.head(2)),
     "fewer invited than answered": waves(n_invited=3),
+    # response_curve, contact_fatigue
+    "a past score for a proxy": curve(proxy_kind="past score"),
+    "a proxy known of respondents only": curve(ASKED.assign(use=ASKED["use"].where(ASKED["has_answered"]))),
+    "a proxy without variation": curve(ASKED.assign(use=1.0)),
+    "a response unknown": curve(ASKED.assign(has_answered=BLANK)),
+    "a proxy of two values": curve(ASKED.assign(use=[0.0, 1.0] * 4)),
+    "a curve of which one end always answers": curve(
+        pd.DataFrame({"use": [0.0, 1, 2, 2, 3], "has_answered": [False, False, True, False, True]})
+    ),
+    "neither arms nor earlier invitations": tired(),
+    "earlier invitations of nobody": tired(prior_column="prior"),
+    "a reference that is no arm": tired(arm_column="arm", reference="c"),
+    "a negative number of invitations": tired(
+        ASKED.assign(prior=-1.0), prior_column="prior", customer_column="who"
+    ),
+    "everybody always asked as often": tired(
+        ASKED.assign(prior=1.0), prior_column="prior", customer_column="who"
+    ),
 }

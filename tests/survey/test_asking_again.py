@@ -113,7 +113,7 @@ NOBODY = pl.lit(None, dtype=pl.Float64)
     ("data", "choices", "error", "sentence"),
     [
         (GOOD.head(0), {}, DataError, "has no rows"),
-        (GOOD.with_columns(drawn=pl.lit(True)), {}, DataError, "were answered .* and drawn for the follow-up"),
+        (GOOD.with_columns(drawn=pl.lit(True)), {}, DataError, "were answered .* and drawn"),
         (GOOD.with_columns(drawn=pl.lit(False)), {}, DataError, "without being drawn"),
         (GOOD.with_columns(follow_up_ltr=NOBODY), {}, DataError, "Nobody of those who did"),
         (GOOD.with_columns(has_answered=pl.lit(False)), {}, DataError, "Nobody answered the first time"),

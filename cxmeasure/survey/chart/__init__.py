@@ -1,9 +1,11 @@
 """`Estimates` of the survey wing → Altair charts, each of its estimator's name."""
 
 from cxmeasure.survey.chart.asked import (
+    contact_fatigue,
     covariate_balance,
     partial_r_indicators,
     r_indicator,
+    response_curve,
     response_propensity,
     response_rates,
 )
@@ -20,6 +22,7 @@ from cxmeasure.survey.chart.scores import metric
 
 __all__ = [
     "change",
+    "contact_fatigue",
     "control_chart",
     "covariate_balance",
     "double_sample",
@@ -27,6 +30,7 @@ __all__ = [
     "nps_bias",
     "partial_r_indicators",
     "r_indicator",
+    "response_curve",
     "response_propensity",
     "response_rates",
     "sample_size",

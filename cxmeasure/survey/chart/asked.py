@@ -195,6 +195,86 @@ def covariate_balance(result: Estimates, *, title: str | None = None) -> alt.Lay
     )
 
 
+def response_curve(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+    """Draw what `survey.response_curve` returned: the fitted curve with its band, and the bands' rates.
+
+    Parameters
+    ----------
+    result : Estimates
+        The result of `survey.response_curve`.
+    title : str, optional
+        The finding; by default what the test says of the shape.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cxmeasure import survey
+    >>> sent = pd.DataFrame({
+    ...     "days": [0, 5, 10] * 100,
+    ...     "has_answered": [True, False, True] * 40 + [False] * 120 + [True, True, True] * 20,
+    ... })
+    >>> result = survey.response_curve(sent, proxy_column="days", proxy_kind="behaviour")
+    >>> survey.chart.response_curve(result).description
+    'Chance of an answer by the proxy: 60 of 100 at its lowest, 60 at its highest. U-shaped: falls, then
+    rises.'
+    """
+    curve = result.details["curve"].assign(label="fitted")
+    bands = result.details["bands"].assign(label="fitted")
+    shape = str(result.table["note"].iloc[-1])
+    first, last = (f"{100 * curve['estimate'].iloc[at]:.0f}" for at in (0, -1))
+    return _charts.band(
+        curve,
+        title=title or f"Response is {shape}",
+        subtitle=f"Logit with a square and its {result.conf_level:.0%} band; points: observed rates",
+        x="proxy of satisfaction, known of everybody invited",
+        y="chance of an answer",
+        description=f"Chance of an answer by the proxy: {first} of 100 at its lowest, {last} at its highest. "
+        f"{shape}.",
+        observed=bands.rename(columns={"response_rate": "estimate"}),
+    )
+
+
+def contact_fatigue(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+    """Draw what `survey.contact_fatigue` returned: the response rate of each arm, and the slopes.
+
+    Parameters
+    ----------
+    result : Estimates
+        The result of `survey.contact_fatigue`.
+    title : str, optional
+        The finding; by default the arms furthest apart.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cxmeasure import survey
+    >>> sent = pd.DataFrame({
+    ...     "quiet_days": [0] * 200 + [90] * 100,
+    ...     "has_answered": [True] * 30 + [False] * 170 + [True] * 25 + [False] * 75,
+    ... })
+    >>> survey.chart.contact_fatigue(survey.contact_fatigue(sent, arm_column="quiet_days")).description
+    'arm 0 15.0, 95% interval 10.7 to 20.6, from 200 invitations. arm 90 25.0, 95% interval 17.5 to 34.4,
+    from 100 invitations.'
+    """
+    table = result.table
+    is_rate = table["term"] == "response rate"
+    rows = _in_hundred(table[is_rate] if is_rate.any() else table[table["unit"] == "share"])
+    pairs = zip(rows["arm"], rows["term"], strict=True)
+    rows = rows.assign(label=[f"arm {arm}" if arm is not None else term for arm, term in pairs])
+    rows = rows.sort_values("estimate", kind="stable")
+    low, high = rows.iloc[0], rows.iloc[-1]
+    said = f"{high['label']}: {high['estimate']:.0f} in 100 answer; {low['label']}: {low['estimate']:.0f}"
+    if len(rows) == 1:
+        said = f"Each step of log(1 + earlier invitations) moves the response by {low['estimate']:.1f} in 100"
+    return _charts.forest(
+        rows,
+        title=title or said,
+        subtitle=f"With {result.conf_level:.0%} intervals, clustered by customer where one is given",
+        axis="of 100 invitations",
+        description=_spoken(rows, result, "invitations"),
+    )
+
+
 def _in_hundred(rows: pd.DataFrame) -> pd.DataFrame:
     columns = ["estimate", "conf_low", "conf_high"]
     return rows.assign(**{column: 100 * rows[column] for column in columns})

@@ -1,6 +1,7 @@
 """A user's answers and invitations → small tables of counts and sums, in the user's engine."""
 
 from cxmeasure.survey.reduce.answers import Coding, group_keys, tally_answers
+from cxmeasure.survey.reduce.contacts import tally_arms, tally_bands, tally_within
 from cxmeasure.survey.reduce.dispositions import DISPOSITIONS, tally_dispositions
 from cxmeasure.survey.reduce.followups import PARTS, tally_followups
 from cxmeasure.survey.reduce.proxies import FEATURES, tally_proxy
@@ -15,10 +16,13 @@ __all__ = [
     "Term",
     "group_keys",
     "tally_answers",
+    "tally_arms",
+    "tally_bands",
     "tally_cells",
     "tally_dispositions",
     "tally_followups",
     "tally_proxy",
     "tally_responses",
+    "tally_within",
     "weigh_rows",
 ]
