@@ -1,10 +1,22 @@
 """Which touchpoints matter, how good they are, and where the next euro goes."""
 
 from cxmeasure.touchpoints import chart
+from cxmeasure.touchpoints.bending import penalty_reward
 from cxmeasure.touchpoints.curving import emotion_curve
 from cxmeasure.touchpoints.drivers import importance
+from cxmeasure.touchpoints.expecting import expectation_gap
 from cxmeasure.touchpoints.remembering import peak_end
 from cxmeasure.touchpoints.removing import removal_effects
 from cxmeasure.touchpoints.scoring import scores, tally_scores
 
-__all__ = ["chart", "emotion_curve", "importance", "peak_end", "removal_effects", "scores", "tally_scores"]
+__all__ = [
+    "chart",
+    "emotion_curve",
+    "expectation_gap",
+    "importance",
+    "peak_end",
+    "penalty_reward",
+    "removal_effects",
+    "scores",
+    "tally_scores",
+]

@@ -8,12 +8,15 @@ from cxmeasure import touchpoints
 MODULES = [
     "cxmeasure/touchpoints/correlations.py",
     "cxmeasure/touchpoints/drivers.py",
+    "cxmeasure/touchpoints/bending.py",
     "cxmeasure/touchpoints/cells.py",
+    "cxmeasure/touchpoints/expecting.py",
     "cxmeasure/touchpoints/grouping.py",
     "cxmeasure/touchpoints/reduce/answers.py",
     "cxmeasure/touchpoints/reduce/journeys.py",
     "cxmeasure/touchpoints/reduce/paths.py",
     "cxmeasure/touchpoints/reduce/products.py",
+    "cxmeasure/touchpoints/reduce/rows.py",
     "cxmeasure/touchpoints/remembering.py",
     "cxmeasure/touchpoints/removing.py",
     "cxmeasure/touchpoints/scoring.py",
@@ -60,6 +63,16 @@ FELT = STEPS.assign(
 
 def peak_end(steps=FELT, **choices):
     return lambda: touchpoints.peak_end(steps, remembered_column="overall", **choices)
+
+
+def slopes(customers=CUSTOMERS, **choices):
+    choices = {"outcome": "overall", "drivers": ["app", "support"], "customer_column": "id"} | choices
+    return lambda: touchpoints.penalty_reward(customers, **choices)
+
+
+def gap(customers=CUSTOMERS, **choices):
+    choices = {"expectation_column": "app", "experience_column": "support", "customer_column": "id"} | choices
+    return lambda: touchpoints.expectation_gap(customers, **choices)
 
 
 def matrix(square=GOOD, names=NAMES, **choices):
@@ -130,4 +143,14 @@ CALLS = {
     "no rating of a step": peak_end(FELT.assign(valence=np.nan)),
     "journeys of one customer": peak_end(FELT.assign(customer_id=1)),
     "journeys all of one length": peak_end(),
+    # slopes and gaps
+    "a slope of the outcome on itself": slopes(drivers=["overall"]),
+    "a neutral point for one driver of two": slopes(neutral={"app": 5}),
+    "an outcome that never varies": slopes(CUSTOMERS.assign(overall=5)),
+    "a driver with one side only": slopes(neutral=11),
+    "a driver that is the outcome": slopes(CUSTOMERS.assign(app=CUSTOMERS["overall"]), drivers=["app"]),
+    "an infinite rating of an answer": slopes(CUSTOMERS.assign(app=np.inf)),
+    "expectations and experiences of different answers": gap(halves()),
+    "the expectation as outcome": gap(outcome="app"),
+    "a surface over two answers": gap(CUSTOMERS.assign(app=CUSTOMERS["id"] % 2), outcome="overall"),
 }
