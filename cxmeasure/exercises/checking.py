@@ -16,6 +16,7 @@ _CHAPTERS = {
     "start-here": "start_here",
     "how-do-we-know-a-method-works": "how_do_we_know_a_method_works",
     "does-calling-back-detractors-work": "does_calling_back_detractors_work",
+    "nps-csat-or-ces": "nps_csat_or_ces",
 }
 
 
