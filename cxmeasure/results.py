@@ -107,7 +107,10 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     """
     units = table["unit"].tolist()
     text = pd.DataFrame(index=table.index)
-    for column in table.columns:
+    # On a phone the right of a table is out of sight: the interval stands beside its estimate.
+    names = [name for name in table.columns if name != "std_error"]
+    names.insert(names.index("conf_high") + 1, "std_error")
+    for column in names:
         if not _says_nothing(table, column):
             text[column] = [
                 _cell(value, column, unit) for value, unit in zip(table[column], units, strict=True)
@@ -141,15 +144,16 @@ def as_html(result: Estimates) -> str:
     text = shown(table.assign(note="") if common else table)
     cut = len(text) - _SHOWN_ROWS
     body = text.head(_SHOWN_ROWS).to_html(index=False, border=0, classes="cx-estimates")
-    head = f"<caption>{escape(caption(result))}</caption>"
-    body = body.replace("<thead>", f"{head}<thead>", 1).replace("<th>", '<th scope="col">')
+    named = escape(caption(result), quote=True)
+    body = body.replace("<table ", f'<table aria-label="{named}" ', 1).replace("<th>", '<th scope="col">')
     said = [f"… and {cut:,} more rows in <code>.table</code>."] if cut > 0 else []
     said += [f"Each row: {escape(common)}."] if common else []
     said += [f"Method: {escape(result.method)}. Intervals: {result.conf_level:.0%}."]
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in result.assumptions)
     said += ["It assumes:"] if items else []
     fine = "".join(f"<p>{sentence}</p>" for sentence in said) + (f"<ul>{items}</ul>" if items else "")
-    return f'<div class="cx-result">{body}<div class="cx-fine">{fine}</div></div>'
+    head = f'<p class="cx-estimand">{named}</p>'
+    return f'<div class="cx-result">{head}{body}<div class="cx-fine">{fine}</div></div>'
 
 
 def _cell(value: Any, column: str, unit: str) -> str:
@@ -165,7 +169,9 @@ def _cell(value: Any, column: str, unit: str) -> str:
         if column == "n" and float(value).is_integer():
             return f"{value:,.0f}"
         decimals = _DECIMALS.get(unit)
-        return f"{value:,.{decimals}f}" if decimals is not None and column in COLUMNS else f"{value:,.4g}"
+        if decimals is not None and (column in COLUMNS or abs(float(value)) < 1):
+            return f"{value:,.{decimals}f}"
+        return f"{value:,.4g}"
     return str(value)
 
 

@@ -58,7 +58,8 @@ def test_the_display_says_method_level_and_assumptions() -> None:
     assert "95%" in html
     assert "It holds." in html
     assert 'scope="col"' in html
-    assert "<caption>" in html
+    assert '<p class="cx-estimand">What &lt;number&gt; this is' in html
+    assert html.index("conf_low") < html.index("conf_high") < html.index("</table>")
 
 
 def test_a_long_table_is_cut_in_the_display_and_says_so() -> None:

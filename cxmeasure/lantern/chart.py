@@ -385,4 +385,5 @@ def _framed(
         description=description,
         width=400,
         height=round(step * rows),
+        usermeta={"cx": {"table": False}},
     )

@@ -177,19 +177,32 @@ def _rows(spec: Any) -> Iterator[list[dict[str, Any]]]:
             yield from _rows(value)
 
 
+_FIRST = ("label", "at", "estimate", "conf_low", "conf_high")
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     return "" if value is None else str(value)
 
 
+def _place(column: str) -> int:
+    """Return where a column stands: a stored notebook keeps them by the alphabet."""
+    return _FIRST.index(column) if column in _FIRST else len(_FIRST)
+
+
 def numbers(spec: Spec) -> str:
-    """Set the chart's data as tables, where they are small enough to read."""
+    """Set the chart's data as tables, where they are small enough to read.
+
+    A picture whose data are drawing coordinates says so: ``usermeta={"cx": {"table": False}}``.
+    """
+    if not spec.get("usermeta", {}).get("cx", {}).get("table", True):
+        return ""
     tables = []
     for rows in _rows(spec):
         if not rows or len(rows) > MOST_ROWS or not all(isinstance(row, dict) for row in rows):
             continue
-        columns = list(dict.fromkeys(name for row in rows for name in row))
+        columns = sorted(dict.fromkeys(name for row in rows for name in row), key=_place)
         head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in columns)
         cells = ("".join(f"<td>{escape(_shown(row.get(name)))}</td>" for name in columns) for row in rows)
         body = "".join(f"<tr>{line}</tr>" for line in cells)
