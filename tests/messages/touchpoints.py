@@ -13,7 +13,9 @@ MODULES = [
     "cxmeasure/touchpoints/expecting.py",
     "cxmeasure/touchpoints/grouping.py",
     "cxmeasure/touchpoints/reduce/answers.py",
+    "cxmeasure/touchpoints/investing.py",
     "cxmeasure/touchpoints/reduce/journeys.py",
+    "cxmeasure/touchpoints/reduce/options.py",
     "cxmeasure/touchpoints/reduce/paths.py",
     "cxmeasure/touchpoints/reduce/products.py",
     "cxmeasure/touchpoints/reduce/rows.py",
@@ -73,6 +75,14 @@ def slopes(customers=CUSTOMERS, **choices):
 def gap(customers=CUSTOMERS, **choices):
     choices = {"expectation_column": "app", "experience_column": "support", "customer_column": "id"} | choices
     return lambda: touchpoints.expectation_gap(customers, **choices)
+
+
+OPTIONS = pd.DataFrame({"option": ["app", "shop"], "evidence": "experiment", "reach": 100, "change": 0.2})
+OPTIONS = OPTIONS.assign(slope=0.5, value=10, cost=20)
+
+
+def invest(options=OPTIONS, **choices):
+    return lambda: touchpoints.investment_ranking(options, **{"errors": []} | choices)
 
 
 def matrix(square=GOOD, names=NAMES, **choices):
@@ -153,4 +163,13 @@ CALLS = {
     "expectations and experiences of different answers": gap(halves()),
     "the expectation as outcome": gap(outcome="app"),
     "a surface over two answers": gap(CUSTOMERS.assign(app=CUSTOMERS["id"] % 2), outcome="overall"),
+    # where the next euro goes
+    "an error of no factor": invest(errors=["chance"]),
+    "evidence of a third kind": invest(OPTIONS.assign(evidence="hearsay")),
+    "covariances of other options": invest(slope_covariance=pd.DataFrame(np.eye(2))),
+    "covariances that no slopes have": invest(
+        slope_covariance=pd.DataFrame([[1, 2], [2, 1]], index=["app", "shop"], columns=["app", "shop"])
+    ),
+    "two options of one name": invest(OPTIONS.assign(option="app")),
+    "an option without a cost": invest(OPTIONS.assign(cost=np.nan)),
 }
