@@ -151,7 +151,7 @@ def _kind_of_wrong(given: Any, wanted: Any, tolerance: float) -> str:
     if given.size > 1 and np.all(np.abs(np.sort(given) - np.sort(wanted)) <= tolerance):
         return "The numbers are right, their order is not."
     if np.all(np.abs(given - wanted) <= 10 * tolerance):
-        return "Close, but not within the rounding asked for."
+        return "Close. Give more decimals; if you did, look at the method again."
     if np.all(given > wanted):
         return "Your number is too high." if given.size == 1 else "Your numbers are too high."
     if np.all(given < wanted):
