@@ -13,7 +13,7 @@ from cxmeasure.lantern.firms import PRACTICES, simulate_firms
 Floats = NDArray[np.float64]
 
 _BONUS = PRACTICES.index("score_bonus")
-_STUDIES = 400
+_STUDIES = 300
 
 
 @lru_cache(maxsize=2)
