@@ -78,10 +78,17 @@ def _teams(world: str) -> pd.DataFrame:
     cases = _cases(world)
     cases = cases[cases["called_back"]]
     hours = (cases["closed_at"] - cases["opened_at"]).dt.total_seconds() / 3600
-    teams = cases.assign(in_time=hours <= 48).groupby("branch_id")["in_time"].agg(["size", "sum", "mean"])
-    common = teams["sum"].sum() / teams["size"].sum()
-    low, high = (binom.ppf(end, teams["size"], common) for end in (0.001, 0.999))
-    return teams.assign(is_outside=(teams["sum"] < low) | (teams["sum"] > high))
+    in_time = hours <= 48
+    teams = cases.assign(in_time=in_time).groupby("branch_id")["in_time"].agg(["size", "mean"])
+    low, high = (_limit(end, teams["size"], float(in_time.mean())) for end in (0.001, 0.999))
+    return teams.assign(is_outside=(teams["mean"] < low) | (teams["mean"] > high))
+
+
+def _limit(end: float, size: pd.Series, share: float) -> pd.Series:
+    """Return a limit of the funnel, interpolated between whole cases."""
+    cases = binom.ppf(end, size, share)
+    beyond = (binom.cdf(cases, size, share) - end) / binom.pmf(cases, size, share)
+    return pd.Series((cases - beyond) / size, index=size.index)
 
 
 def _outside(world: str) -> list[float]:
