@@ -77,7 +77,7 @@ def _race(first: str, second: str) -> tuple[float, tuple[float, ...], tuple[floa
     leaves, scores = rows["leaves"].to_numpy(), rows[[first, second]].to_numpy()
     places = list(rows.groupby("customer_id").indices.values())
     draws = []
-    for _ in range(600):
+    for _ in range(500):
         at = np.concatenate([places[i] for i in rng.integers(len(places), size=len(places))])
         draws.append([_auc(leaves[at], scores[at, k]) for k in (0, 1)])
     drawn = np.array(draws)
