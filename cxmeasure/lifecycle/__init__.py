@@ -2,10 +2,13 @@
 
 from cxmeasure.lifecycle import chart
 from cxmeasure.lifecycle.assigning import assign_episodes
+from cxmeasure.lifecycle.lasting import cumulative_incidence, state_probabilities, time_in_episode
+from cxmeasure.lifecycle.leaving import leaving_hazard
 from cxmeasure.lifecycle.projection import projected_retention
 from cxmeasure.lifecycle.retention import cohort_retention
 from cxmeasure.lifecycle.rules import WITH_CONTRACTS, WITHOUT_CONTRACTS
 from cxmeasure.lifecycle.standing import occupancy, transitions
+from cxmeasure.lifecycle.worth import episode_value
 
 __all__ = [
     "WITHOUT_CONTRACTS",
@@ -13,7 +16,12 @@ __all__ = [
     "assign_episodes",
     "chart",
     "cohort_retention",
+    "cumulative_incidence",
+    "episode_value",
+    "leaving_hazard",
     "occupancy",
     "projected_retention",
+    "state_probabilities",
+    "time_in_episode",
     "transitions",
 ]

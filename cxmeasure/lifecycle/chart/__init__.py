@@ -1,6 +1,18 @@
 """`Estimates` of the lifecycle wing → Altair charts, each of its estimator's name."""
 
 from cxmeasure.lifecycle.chart.curves import cohort_retention, projected_retention
-from cxmeasure.lifecycle.chart.standing import occupancy, transitions
+from cxmeasure.lifecycle.chart.lasting import cumulative_incidence, state_probabilities, time_in_episode
+from cxmeasure.lifecycle.chart.leaving import leaving_hazard
+from cxmeasure.lifecycle.chart.standing import episode_value, occupancy, transitions
 
-__all__ = ["cohort_retention", "occupancy", "projected_retention", "transitions"]
+__all__ = [
+    "cohort_retention",
+    "cumulative_incidence",
+    "episode_value",
+    "leaving_hazard",
+    "occupancy",
+    "projected_retention",
+    "state_probabilities",
+    "time_in_episode",
+    "transitions",
+]

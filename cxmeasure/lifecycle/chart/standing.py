@@ -137,3 +137,38 @@ def _first_group(result: Estimates) -> tuple[pd.DataFrame, str]:
     label = _charts.labels(result.table, groups)
     first = label.iloc[0]
     return result.table[label == first], f" ({first})"
+
+
+def episode_value(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+    """Draw the value still to come by episode that `lifecycle.episode_value` returned.
+
+    Parameters
+    ----------
+    result : Estimates
+        The result of `lifecycle.episode_value`.
+    title : str, optional
+        The finding; by default the episode worth most.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cxmeasure import lifecycle
+    >>> counts = pd.DataFrame({"am": [50, 0], "leave": [50, 1]}, index=["am", "leave"])
+    >>> result = lifecycle.episode_value(counts, reward={"am": 10}, discount_per_period=0.0)
+    >>> print(lifecycle.chart.episode_value(result).description)
+    Value still to come by episode: am 20.0, 95% interval 16.1 to 23.9, from 100 moves.
+    """
+    rows = result.table[result.table["term"] == "value"].sort_values(
+        "estimate", ascending=False, kind="stable"
+    )
+    rows = rows.assign(label=rows["episode"]).fillna({"n": 0})
+    top = rows.iloc[0]
+    spoken = _charts.spoken(rows, decimals=1, conf_level=result.conf_level, of="moves")
+    return _charts.forest(
+        rows,
+        title=title or f"A customer in “{top.label}” is worth most: {top.estimate:,.1f} still to come",
+        subtitle=f"discounted value until leaving, by episode, with its {result.conf_level:.0%} interval",
+        axis="value still to come",
+        description=f"Value still to come by episode: {spoken}",
+        rows_title="episode",
+    )

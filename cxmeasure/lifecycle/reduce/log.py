@@ -14,6 +14,7 @@ from cxmeasure._frames import Lazy, adopt, collect, listed, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
 from cxmeasure.lifecycle.reduce.calendar import day_number, with_day, with_snapshot
 from cxmeasure.lifecycle.reduce.plan import SECONDS_A_DAY, Log, episodes_of, needs
+from cxmeasure.lifecycle.rules import END, Rules
 
 
 def episode_rows(events: Any, log: Log) -> Lazy:
@@ -132,7 +133,9 @@ def _by_snapshot(frame: Lazy, log: Log) -> Lazy:
     frame = frame.with_columns(
         *(nw.when(nw.col(f"is_{place[w]}")).then(nw.col("at")).alias(f"at_{place[w]}") for w in words)
     )
-    sums = [nw.col(f"at_{place[w]}").n_unique().alias(f"u_{place[w]}") for w in counted]
+    # Counting different times is slow, and where only none or any matters no one needs it.
+    several = [word for word in counted if _is_counted_on(log.rules, word)]
+    sums = [nw.col(f"at_{place[w]}").n_unique().alias(f"u_{place[w]}") for w in several]
     filled = [nw.col(f"at_{place[w]}").count().alias(f"f_{place[w]}") for w in counted]
     lasts = [nw.col(f"at_{place[w]}").max().alias(f"last_{place[w]}") for w in dated]
     firsts = [nw.col(f"at_{place[w]}").min().alias(f"first_{place[w]}") for w in first]
@@ -140,13 +143,11 @@ def _by_snapshot(frame: Lazy, log: Log) -> Lazy:
         *sums, *filled, *lasts, *firsts, nw.col("begins").max(), nw.col("day").min(), n_rows=nw.len()
     )
     # The same event twice counts once: distinct times, less one for the missing among them.
+    is_part = {w: nw.col(f"f_{place[w]}").cast(nw.Int64) < nw.col("n_rows").cast(nw.Int64) for w in several}
     distinct = [
-        (
-            nw.col(f"u_{place[w]}").cast(nw.Int64)
-            - (nw.col(f"f_{place[w]}").cast(nw.Int64) < nw.col("n_rows").cast(nw.Int64)).cast(nw.Int64)
-        ).alias(f"n_{w}")
-        for w in counted
+        (nw.col(f"u_{place[w]}").cast(nw.Int64) - is_part[w].cast(nw.Int64)).alias(f"n_{w}") for w in several
     ]
+    distinct += [nw.col(f"f_{place[w]}").cast(nw.Int64).alias(f"n_{w}") for w in counted if w not in several]
     rows = rows.with_columns(*distinct) if distinct else rows
     for word in dated:
         rows = _with_seconds(rows, f"last_{place[word]}", f"last_{word}")
@@ -164,3 +165,13 @@ def _with_seconds(frame: Lazy, column: str, into: str) -> Lazy:
     hours, minutes = nw.col(f"{into}_hour") * 3600, nw.col(f"{into}_minute") * 60
     total = nw.col(f"{into}_days") * SECONDS_A_DAY + hours + minutes + nw.col(f"{into}_second")
     return frame.with_columns(total.alias(into))
+
+
+def _is_counted_on(rules: Rules, word: str) -> bool:
+    """Say whether some rule tells two of these events from one."""
+    return any(
+        measure.kind == "rhythms" or any(isinstance(end, int) and 1 < end < END for end in rule.conditions[i])
+        for i, measure in enumerate(rules.measures)
+        for rule in rules.rules
+        if word in measure.words and measure.kind in ("count", "since", "rhythms")
+    )

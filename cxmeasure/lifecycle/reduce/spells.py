@@ -29,6 +29,7 @@ class Spells:
     every: str | Sequence[int]
     cohort: str
     observed_until: date | None
+    name: str = "episodes"
 
     @property
     def keys(self) -> list[str]:
@@ -54,7 +55,7 @@ def tally_spells(episodes: Any, spells: Spells) -> tuple[pd.DataFrame, int]:
     frame = frame.with_columns(to=nw.col("to").fill_null(_OPEN))
     frame = frame.with_columns(reach=nw.col("to").shift(1).over("customer", **order))
     frame = frame.with_columns(first=nw.col("from").min().over("customer"))
-    last = _checked(frame, spells, names)
+    last = checked(frame, spells, names)
     frame = with_snapshot(with_snapshot(frame, "from", "start", spells.every), "to", "end", spells.every)
     frame = frame.with_columns(end=nw.min_horizontal("end", nw.lit(last + 1)))
     frame = frame.filter(nw.col("start") < nw.col("end"))
@@ -89,7 +90,7 @@ def adopted(episodes: Any, spells: Spells) -> tuple[Lazy, list[str]]:
         "is_start_known": ("is_start_known", "flag"),
     }
     roles |= {role: needs for role, needs in optional.items() if needs[0] in known}
-    frame = adopt(episodes, roles, name="episodes")
+    frame = adopt(episodes, roles, name=spells.name)
     return frame, [role for role in optional if role in roles]
 
 
@@ -111,7 +112,7 @@ def _of_files(path: str) -> list[str]:
         return []
 
 
-def _checked(frame: Lazy, spells: Spells, names: Sequence[str]) -> int:
+def checked(frame: Lazy, spells: Spells, names: Sequence[str]) -> int:
     """Return the last snapshot of the observation; refuse rows that cannot be episodes."""
     flags = {
         "n_nobody": nw.col("customer").is_null(),
@@ -130,18 +131,18 @@ def _checked(frame: Lazy, spells: Spells, names: Sequence[str]) -> int:
     tops = ["from", "ended", *(["until_day"] if "until" in names else [])]
     sums = [nw.col(name).sum() for name in ("rows", *flags)]
     row = collect(seen.select(*sums, *(nw.col(name).max() for name in tops))).iloc[0]
-    refuse_if_empty(0 if pd.isna(row["rows"]) else int(row["rows"]), name="episodes")
+    refuse_if_empty(0 if pd.isna(row["rows"]) else int(row["rows"]), name=spells.name)
     complaints = {
-        "n_nobody": f"have no {spells.customer_column!r}; every episode needs its customer.",
+        "n_nobody": f"have no {spells.customer_column!r}; each needs its customer.",
         "n_nowhere": f"have no {spells.episode_column!r}; say which episode it was.",
         "n_no_start": f"have no {spells.start_column!r}; give the first day in it.",
         "n_backwards": f"end before they start ({spells.end_column!r} before {spells.start_column!r}); "
         "correct them or leave them out.",
-        "n_overlap": "start before the customer's last one ended; a customer is in one episode at a time.",
+        "n_overlap": "start before the customer's last one ended; a customer is in one at a time.",
     }
     for name, complaint in complaints.items():
         if row[name]:
-            raise DataError(f"{int(row[name]):,} of the {int(row['rows']):,} episodes {complaint}")
+            raise DataError(f"{int(row[name]):,} of the {int(row['rows']):,} {spells.name} {complaint}")
     if spells.observed_until is not None:
         return day_number(spells.observed_until)
     known = [float(row[name]) for name in tops]
