@@ -19,7 +19,7 @@ _STUDIES = 300
 @lru_cache(maxsize=2)
 def _study(world: str) -> dict[str, Floats]:
     """Return the simulated studies of the page: arrays of study, firm and column."""
-    parameters = lantern.truth(world)["value"].to_dict()
+    parameters = {str(name): float(value) for name, value in lantern.truth(world)["value"].items()}
     rng = np.random.default_rng(2)
     firms = [simulate_firms(parameters, rng)["firms120"] for _ in range(_STUDIES)]
     columns = {
