@@ -5,6 +5,7 @@ from cxmeasure.touchpoints.bending import penalty_reward
 from cxmeasure.touchpoints.curving import emotion_curve
 from cxmeasure.touchpoints.drivers import importance
 from cxmeasure.touchpoints.expecting import expectation_gap
+from cxmeasure.touchpoints.fading import fade
 from cxmeasure.touchpoints.investing import investment_ranking
 from cxmeasure.touchpoints.remembering import peak_end
 from cxmeasure.touchpoints.removing import removal_effects
@@ -14,6 +15,7 @@ __all__ = [
     "chart",
     "emotion_curve",
     "expectation_gap",
+    "fade",
     "importance",
     "investment_ranking",
     "peak_end",

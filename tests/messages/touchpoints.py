@@ -11,6 +11,7 @@ MODULES = [
     "cxmeasure/touchpoints/bending.py",
     "cxmeasure/touchpoints/cells.py",
     "cxmeasure/touchpoints/expecting.py",
+    "cxmeasure/touchpoints/fading.py",
     "cxmeasure/touchpoints/grouping.py",
     "cxmeasure/touchpoints/reduce/answers.py",
     "cxmeasure/touchpoints/investing.py",
@@ -19,6 +20,7 @@ MODULES = [
     "cxmeasure/touchpoints/reduce/paths.py",
     "cxmeasure/touchpoints/reduce/products.py",
     "cxmeasure/touchpoints/reduce/rows.py",
+    "cxmeasure/touchpoints/reduce/waning.py",
     "cxmeasure/touchpoints/remembering.py",
     "cxmeasure/touchpoints/removing.py",
     "cxmeasure/touchpoints/scoring.py",
@@ -83,6 +85,11 @@ OPTIONS = OPTIONS.assign(slope=0.5, value=10, cost=20)
 
 def invest(options=OPTIONS, **choices):
     return lambda: touchpoints.investment_ranking(options, **{"errors": []} | choices)
+
+
+def fade(outcomes=CUSTOMERS, **choices):
+    choices = {"outcome_column": "overall", "days_column": "app", "customer_column": "id"} | choices
+    return lambda: touchpoints.fade(outcomes, **choices)
 
 
 def matrix(square=GOOD, names=NAMES, **choices):
@@ -172,4 +179,7 @@ CALLS = {
     ),
     "two options of one name": invest(OPTIONS.assign(option="app")),
     "an option without a cost": invest(OPTIONS.assign(cost=np.nan)),
+    # what fades
+    "an outcome before its touch": fade(CUSTOMERS.assign(app=-1.0)),
+    "nobody without a touch": fade(),
 }

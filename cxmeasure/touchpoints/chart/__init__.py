@@ -1,6 +1,7 @@
 """`Estimates` of the touchpoint wing → Altair charts, each of its estimator's name."""
 
 from cxmeasure.touchpoints.chart.bending import expectation_gap, penalty_reward
+from cxmeasure.touchpoints.chart.fading import fade
 from cxmeasure.touchpoints.chart.investing import investment_ranking
 from cxmeasure.touchpoints.chart.passing import removal_effects
 from cxmeasure.touchpoints.chart.remembering import emotion_curve, peak_end
@@ -10,6 +11,7 @@ from cxmeasure.touchpoints.chart.weighing import importance
 __all__ = [
     "emotion_curve",
     "expectation_gap",
+    "fade",
     "importance",
     "investment_ranking",
     "peak_end",
