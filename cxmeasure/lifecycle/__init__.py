@@ -2,11 +2,12 @@
 
 from cxmeasure.lifecycle import chart
 from cxmeasure.lifecycle.assigning import assign_episodes
-from cxmeasure.lifecycle.lasting import cumulative_incidence, state_probabilities, time_in_episode
+from cxmeasure.lifecycle.competing import cumulative_incidence
+from cxmeasure.lifecycle.lasting import state_probabilities, time_in_episode
 from cxmeasure.lifecycle.leaving import leaving_hazard
 from cxmeasure.lifecycle.projection import projected_retention
+from cxmeasure.lifecycle.reduce.rules import WITH_CONTRACTS, WITHOUT_CONTRACTS
 from cxmeasure.lifecycle.retention import cohort_retention
-from cxmeasure.lifecycle.rules import WITH_CONTRACTS, WITHOUT_CONTRACTS
 from cxmeasure.lifecycle.standing import occupancy, transitions
 from cxmeasure.lifecycle.worth import episode_value
 

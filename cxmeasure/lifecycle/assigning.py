@@ -10,7 +10,7 @@ from cxmeasure import _arguments
 from cxmeasure.errors import ArgumentError
 from cxmeasure.lifecycle.calendar_days import day_of, snapshots
 from cxmeasure.lifecycle.reduce import Log, episode_rows, handed_back
-from cxmeasure.lifecycle.rules import WITH_CONTRACTS, Rules, read_rules
+from cxmeasure.lifecycle.reduce.rules import WITH_CONTRACTS, Rules, read_rules
 from cxmeasure.results import NativeFrame
 
 

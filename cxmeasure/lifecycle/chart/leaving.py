@@ -26,7 +26,7 @@ def leaving_hazard(result: Estimates, *, title: str | None = None) -> alt.LayerC
     ... })
     >>> result = lifecycle.leaving_hazard(months, covariate_columns=["offer"])
     >>> print(lifecycle.chart.leaving_hazard(result).description)
-    Odds ratio of leaving: offer 0.44, 95% interval 0.03 to 6.04, from 20 customer-periods.
+    Odds ratio of leaving: offer 0.44, 95% interval 0.03 to 6.29, from 20 customer-periods.
     """
     ratio = "odds ratio" if result.table["unit"].iloc[0] == "log odds" else "hazard ratio"
     rows = result.table[~result.table["term"].isin(["intercept", "frailty_sd"])]
@@ -36,7 +36,7 @@ def leaving_hazard(result: Estimates, *, title: str | None = None) -> alt.LayerC
         conf_low=rows["ratio_low"],
         conf_high=rows["ratio_high"],
     )
-    top = rows.loc[(rows["statistic"].abs()).idxmax()]
+    top = rows.sort_values("statistic", key=abs).iloc[-1]
     way = "multiplies" if top["estimate"] >= 1 else "cuts"
     what = ratio.removesuffix(" ratio")
     return _charts.forest(

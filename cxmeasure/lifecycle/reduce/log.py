@@ -14,7 +14,7 @@ from cxmeasure._frames import Lazy, adopt, collect, listed, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
 from cxmeasure.lifecycle.reduce.calendar import day_number, with_day, with_snapshot
 from cxmeasure.lifecycle.reduce.plan import SECONDS_A_DAY, Log, episodes_of, needs
-from cxmeasure.lifecycle.rules import END, Rules
+from cxmeasure.lifecycle.reduce.rules import END, Rules
 
 
 def episode_rows(events: Any, log: Log) -> Lazy:
@@ -74,9 +74,11 @@ def _is_word(log: Log, word: str) -> nw.Expr:
 
 def _unknown_word(frame: Lazy, word: str, log: Log) -> str:
     known = sorted(collect(frame.select("event").unique())["event"].dropna().astype(str))
+    own = list(log.words[word])
+    said = f"words says {own[0]!r} for {word!r}" if own != [word] else f"The rules speak of {word!r}"
     return (
-        f"The rules speak of {word!r}, which {log.event_column!r} never holds; it holds "
-        f"{listed(known, most=8)}.{closest(word, known)} Name yours, words={{{word!r}: ['...']}}, or none, "
+        f"{said}, which {log.event_column!r} never holds; it holds "
+        f"{listed(known, most=8)}.{closest(own[0], known)} Name yours, words={{{word!r}: ['...']}}, or none, "
         f"words={{{word!r}: []}}."
     )
 

@@ -58,7 +58,7 @@ def customer_periods(
     twice = table.groupby("customer")["left"].sum()
     if (twice > 1).any():
         raise DataError(
-            f"{int((twice > 1).sum()):,} customers left more than once; give each stay a number of its own "
-            f"in {customer_column!r}, or keep the first."
+            f"{int((twice > 1).sum()):,} of the {len(twice):,} customers left more than once; give each stay "
+            f"a number of its own in {customer_column!r}, or keep the first."
         )
     return table.sort_values("customer", kind="stable", ignore_index=True)

@@ -14,7 +14,7 @@ import narwhals.stable.v2 as nw
 
 from cxmeasure._frames import Lazy
 from cxmeasure.lifecycle.reduce.calendar import day_number, with_date, with_snapshot
-from cxmeasure.lifecycle.rules import END, NEVER, Measure, Rules
+from cxmeasure.lifecycle.reduce.rules import END, NEVER, Measure, Rules
 
 SECONDS_A_DAY: Final = 86_400
 _LONG_AGO: Final = -(10**6)
