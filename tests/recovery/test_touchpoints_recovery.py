@@ -1,0 +1,175 @@
+"""The touchpoint wing on Lantern: it says yes where the claim holds, no where it does not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxmeasure import touchpoints
+from cxmeasure.lantern import simulate, truth
+
+Tables = dict[str, pd.DataFrame]
+TABLES = ("events", "journeys", "answers", "diary", "truth_event", "truth_journey")
+
+
+@pytest.fixture(scope="module")
+def claims() -> Tables:
+    return simulate("claimed", size=4000, seed=5151, tables=TABLES)
+
+
+@pytest.fixture(scope="module")
+def nothing() -> Tables:
+    return simulate("null", size=4000, seed=5252, tables=TABLES)
+
+
+def felt(company: Tables) -> pd.DataFrame:
+    """One row an event: what was felt in it, and what was remembered of its journey."""
+    felt = company["truth_event"][["event_id", "satisfaction", "signal", "belief_before"]]
+    memory = company["truth_journey"][["journey_id", "remembered"]]
+    breaks = company["journeys"][["journey_id", "n_breaks", "type"]]
+    return (
+        company["events"]
+        .merge(felt, on="event_id")
+        .merge(memory, on="journey_id")
+        .merge(breaks, on="journey_id")
+    )
+
+
+def weights(company: Tables) -> tuple[pd.DataFrame, pd.Series]:
+    found = touchpoints.peak_end(
+        felt(company),
+        remembered_column="remembered",
+        rating_column="satisfaction",
+        order_column="seq",
+        control_columns=["n_breaks"],
+    )
+    return found.table.set_index("term"), found.details["tests"].set_index("term")["p_value"]
+
+
+@pytest.mark.parametrize("world", ["claimed", "null"])
+def test_journeys_are_remembered_by_mean_peak_and_end_and_breaks(
+    world: str, claims: Tables, nothing: Tables
+) -> None:
+    table, tests = weights(claims if world == "claimed" else nothing)
+    true = truth(world)["value"]
+    expected = {
+        "mean": true["journey_mean"],
+        "peak": true["journey_peak"],
+        "end": true["journey_end"],
+        "n_breaks": -abs(true["journey_break"]),
+        "steps": 0.0,
+    }
+    for term, value in expected.items():
+        assert table.loc[term, "std_error"] < 0.02
+        assert abs(table.loc[term, "estimate"] - value) < 4 * table.loc[term, "std_error"], term
+    assert (tests["peak and end add to the mean"] < 0.001) == (world == "claimed")
+    assert tests["duration neglect"] < 0.05
+
+
+def test_pooled_scores_are_nearer_to_the_truth_than_raw_ones_where_answers_are_few(claimed: Tables) -> None:
+    place = claimed["events"][["event_id", "touchpoint_id"]]
+    scored = claimed["answers"].dropna(subset=["event_id"]).merge(place, on="event_id")
+    # Ten companies' answers stand for the truth: at least 140 of each touchpoint.
+    full = scored.groupby("touchpoint_id")["csat"].mean()
+    better, held = [], []
+    for seed in range(8):
+        few = scored.sample(2000, random_state=seed)
+        table = touchpoints.scores(few, by=["touchpoint_id"], scale=(1, 5), n_draws=0).table
+        target = table["touchpoint_id"].map(full)
+        pooled, raw = (((table[column] - target) ** 2).mean() for column in ("estimate", "raw"))
+        better.append(pooled / raw)
+        held.append(((table["conf_low"] <= target) & (target <= table["conf_high"])).mean())
+    assert np.max(better) < 0.8
+    assert np.mean(held) >= 0.92
+
+
+def test_the_lowest_touchpoints_of_the_truth_are_those_that_are_probably_worst(claims: Tables) -> None:
+    scored = (
+        claims["answers"]
+        .dropna(subset=["event_id"])
+        .merge(claims["events"][["event_id", "touchpoint_id"]], on="event_id")
+    )
+    found = touchpoints.scores(
+        scored, by=["touchpoint_id"], customer_column="customer_id", k=5, rng=np.random.default_rng(1)
+    )
+    table = found.table.set_index("touchpoint_id")
+    true = felt(claims).groupby("touchpoint_id")["satisfaction"].mean().reindex(table.index)
+    assert np.corrcoef(table["estimate"], true)[0, 1] > 0.7
+    worst = true.nsmallest(5).index
+    assert table.loc[worst, "probability_worst"].mean() > 3 * table["probability_worst"].mean()
+
+
+def test_losses_weigh_more_than_gains_where_they_do_and_not_where_they_do_not(
+    claims: Tables, nothing: Tables
+) -> None:
+    for company, bends in ((claims, True), (nothing, False)):
+        events = felt(company).sample(6000, random_state=1)
+        events["gap"] = events["signal"] - events["belief_before"]
+        events["rating"] = np.round(events["satisfaction"]).clip(-3, 3)
+        table = touchpoints.penalty_reward(
+            events, outcome="rating", drivers=["gap", "belief_before"], neutral=0
+        ).table
+        difference = table.iloc[2]
+        assert (difference["p_value"] < 0.001) == bends
+        if bends:
+            assert difference["estimate"] > 0
+
+
+def test_a_pair_is_needed_and_the_gap_is_that_of_the_truth(claims: Tables) -> None:
+    diary = claims["diary"]
+    found = touchpoints.expectation_gap(diary, outcome="satisfaction")
+    table = found.table.set_index("term")
+    paired = diary.dropna(subset=["expectation_before", "performance", "satisfaction"])
+    assert table.loc["gap", "n"] == len(paired)
+    assert table.loc["gap", "n_missing"] == len(diary) - len(paired)
+    # Satisfaction rises with the experience and falls with what was expected of it.
+    assert table.loc["experience", "conf_low"] > 0
+    assert table.loc["expectation", "conf_high"] < 0
+
+
+def test_journeys_that_end_well_differ_from_relabelled_ones_only_by_what_ends_them(nothing: Tables) -> None:
+    events = nothing["events"].dropna(subset=["journey_id"]).sample(frac=1, random_state=1)
+    rng = np.random.default_rng(3)
+    luck = pd.Series(rng.random(events["journey_id"].nunique()) < 0.3, index=events["journey_id"].unique())
+    events = events.assign(
+        converted=events["journey_id"].map(luck), touchpoint=rng.permutation(events["touchpoint"].to_numpy())
+    )
+    table = touchpoints.removal_effects(
+        events, journey_column="journey_id", order_column="seq", n_boot=0, n_null=100, rng=rng
+    ).table
+    assert (table["p_value"] < 0.05).mean() <= 0.2
+    touched = events["touchpoint"] == "App home"
+    events["converted"] |= events["journey_id"].isin(events.loc[touched, "journey_id"])
+    table = touchpoints.removal_effects(
+        events, journey_column="journey_id", order_column="seq", n_boot=0, n_null=100, rng=rng
+    ).table.set_index("term")
+    assert table.loc["App home", "p_value"] < 0.02
+    assert table.loc["App home", "estimate"] > table.loc["App home", "null_mean"]
+
+
+def after_home_runs(company: Tables) -> pd.DataFrame:
+    """One row a customer and month of the randomised experiment, with the days since the grand gesture."""
+    arms = company["experiments"].query("experiment == 'home run'")[["customer_id", "assigned_at"]]
+    given = company["touches"].query("kind == 'home run'")[["customer_id", "ts"]]
+    months = company["truth_customer"][["customer_id", "month", "affect"]].merge(arms, on="customer_id")
+    months = months.merge(given, on="customer_id", how="left")
+    ends = months["month"].map(pd.Series(pd.date_range("2023-01-01", periods=37, freq="MS")))
+    days = (ends - months["ts"]).dt.total_seconds() / 86_400
+    is_near = (ends - pd.to_datetime(months["assigned_at"])).dt.days.between(0, 240)
+    near = months.assign(days_since=days.where(days >= 0))[is_near & ~(days < 0)]
+    # Moods drift over the months (who is unhappy leaves): take off what the control group felt in each.
+    untouched = near[near["days_since"].isna()].groupby("month")["affect"].mean()
+    return near.assign(affect=near["affect"] - near["month"].map(untouched))
+
+
+def test_a_grand_gesture_fades_with_the_half_life_of_the_truth_and_not_where_it_has_no_effect(
+    claimed: Tables, null: Tables
+) -> None:
+    true = truth("claimed")["value"]
+    rng = np.random.default_rng(1)
+    table = touchpoints.fade(after_home_runs(claimed), outcome_column="affect", rng=rng).table
+    assert table.loc[1, "p_value"] < 0.01
+    assert table.loc[0, "conf_low"] < true["affect_half_life"] < table.loc[0, "conf_high"]
+    assert table.loc[0, "estimate"] == pytest.approx(true["affect_half_life"], rel=0.2)
+    assert table.loc[1, "estimate"] == pytest.approx(true["touch_home_run"], rel=0.2)
+    silent = touchpoints.fade(after_home_runs(null), outcome_column="affect", rng=rng).table
+    assert silent.loc[1, "p_value"] > 0.01
