@@ -165,6 +165,8 @@ def _check_types(
 
 
 def _fits(dtype: nw.dtypes.DType, kind: Kind) -> bool:
+    if isinstance(dtype, nw.Unknown):  # what engines call a column in which everything is missing
+        return True
     is_text = isinstance(dtype, nw.String | nw.Categorical | nw.Enum)
     fits = {
         "number": dtype.is_numeric(),
@@ -172,7 +174,7 @@ def _fits(dtype: nw.dtypes.DType, kind: Kind) -> bool:
         "key": dtype.is_integer() or is_text,
         "time": isinstance(dtype, nw.Datetime | nw.Date),
         "flag": isinstance(dtype, nw.Boolean) or dtype.is_integer(),
-        "any": not isinstance(dtype, nw.Object | nw.Unknown),
+        "any": not isinstance(dtype, nw.Object),
     }
     return fits[kind]
 
