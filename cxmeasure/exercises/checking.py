@@ -17,6 +17,8 @@ _CHAPTERS = {
     "how-do-we-know-a-method-works": "how_do_we_know_a_method_works",
     "does-calling-back-detractors-work": "does_calling_back_detractors_work",
     "nps-csat-or-ces": "nps_csat_or_ces",
+    "can-i-trust-a-response-rate": "can_i_trust_a_response_rate",
+    "did-the-score-really-change": "did_the_score_really_change",
 }
 
 
