@@ -2,6 +2,7 @@
 
 from cxmeasure.lifecycle import chart
 from cxmeasure.lifecycle.assigning import assign_episodes
+from cxmeasure.lifecycle.buying import probability_alive, summarise_purchases
 from cxmeasure.lifecycle.competing import cumulative_incidence
 from cxmeasure.lifecycle.lasting import state_probabilities, time_in_episode
 from cxmeasure.lifecycle.leaving import leaving_hazard
@@ -21,8 +22,10 @@ __all__ = [
     "episode_value",
     "leaving_hazard",
     "occupancy",
+    "probability_alive",
     "projected_retention",
     "state_probabilities",
+    "summarise_purchases",
     "time_in_episode",
     "transitions",
 ]

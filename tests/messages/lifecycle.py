@@ -18,6 +18,8 @@ MODULES = [
     "cxmeasure/lifecycle/lasting.py",
     "cxmeasure/lifecycle/competing.py",
     "cxmeasure/lifecycle/leaving.py",
+    "cxmeasure/lifecycle/reduce/purchases.py",
+    "cxmeasure/lifecycle/buying.py",
 ]
 
 DAYS = pd.to_datetime(["2024-01-05", "2024-03-01", "2024-09-01", "2024-12-30"])
@@ -91,6 +93,25 @@ def split():
     )
 
 
+BOUGHT = LOG[["customer_id", "ts"]].assign(paid=1.0)
+_RNG = np.random.default_rng(1)
+_RATE, _LEAVES = _RNG.gamma(0.5, 1 / 4, 2000), _RNG.beta(0.8, 2.4, 2000)
+_AT = _RNG.exponential(1, (2000, 99)).cumsum(axis=1) / _RATE[:, None]
+_STAYS = (_RNG.random((2000, 98)) > _LEAVES[:, None]).cumprod(axis=1) > 0
+_HAPPENED = (_AT < 39) & np.column_stack([np.full(2000, True), _STAYS])
+HISTORIES = pd.DataFrame(
+    {"frequency": _HAPPENED.sum(axis=1), "recency": np.where(_HAPPENED, _AT, 0).max(axis=1), "age": 39.0}
+)
+
+
+def bought(purchases=BOUGHT, **choices):
+    return lambda: lifecycle.summarise_purchases(purchases, **choices)
+
+
+def alive(customers=HISTORIES, **choices):
+    return lambda: lifecycle.probability_alive(customers, **choices)
+
+
 NOBODY = pd.array([None] * 3, "Int64")
 CALLS = {
     # the calendar
@@ -160,4 +181,12 @@ CALLS = {
     "covariates that follow from one another": hazard(MONTHS.assign(offer=MONTHS["price"] * 2)),
     "a covariate in unusable units": hazard(MONTHS.assign(price=MONTHS["price"] * 1e-12)),
     "a covariate that decides": hazard(MONTHS.assign(offer=MONTHS["exit_next"] * 1)),
+    # purchases
+    "a purchase of nobody": bought(BOUGHT.assign(customer_id=pd.array([None] * 4, "Int64"))),
+    "a negative value of a purchase": bought(BOUGHT.assign(paid=-1.0), value_column="paid"),
+    "a purchase after the end": bought(observed_until="2024-02-01"),
+    "a history that cannot be": alive(HISTORIES.assign(recency=99.0)),
+    "nobody who came back": alive(HISTORIES.assign(frequency=0, recency=0.0)),
+    "customers all alike": alive(HISTORIES.assign(frequency=4, recency=38.0)),
+    "a column of probabilities that is there already": alive(HISTORIES.assign(probability_alive=1.0)),
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from cxmeasure import lantern, lifecycle
+from tests.recovery.conftest import TABLES, customer_months
 
 SEEN = ["become", "am", "stay", "loyal", "leave"]
 
@@ -76,3 +78,37 @@ def test_a_stock_of_old_customers_leaves_at_its_constant_rate() -> None:
         print(f"after 24 months {row['estimate']:.3f}, true {0.976**24:.3f}")
         assert (abs(row["estimate"] - 0.976**24) < 4 * row["std_error"]) == is_right
     assert naive.set_index("period")["estimate"][24] > 0.976**24 + 0.1
+
+
+CAUSES = {
+    "z": "exit_satisfaction",
+    "habit": "exit_habit",
+    "attachment": "exit_attachment",
+    "renewal_month": "exit_renewal",
+    "price_rise": "exit_price",
+    "rival_promo": "exit_rival",
+    "asked": "exit_asked",
+    "referrer_stays": "exit_referred",
+    "advised": "exit_advice",
+    "tenure_years": "exit_tenure",
+}
+
+
+@pytest.mark.slow
+def test_only_the_true_states_with_a_frailty_show_that_tenure_does_nothing() -> None:
+    """Right: true states and frailty. Naive: records alone, or true states without a frailty."""
+    months = customer_months(lantern.simulate("claimed", size=12_000, seed=4545, tables=TABLES))
+    truth = lantern.truth()["value"]
+    records = ["renewal_month", "price_rise", "rival_promo", "tenure_years"]
+    naive = lifecycle.leaving_hazard(months, covariate_columns=records).table.set_index("term")
+    states = lifecycle.leaving_hazard(months, covariate_columns=list(CAUSES)).table.set_index("term")
+    right = lifecycle.leaving_hazard(
+        months, covariate_columns=list(CAUSES), has_frailty=True, n_nodes=9
+    ).table.set_index("term")
+    print(right[["estimate", "std_error"]].round(3))
+    for column, name in {**CAUSES, "frailty_sd": "frailty_sd"}.items():
+        assert abs(right.loc[column, "estimate"] - truth[name]) < 4 * right.loc[column, "std_error"], column
+    assert right.loc["frailty_sd", "std_error"] < 0.15
+    assert right.loc["tenure_years", "conf_low"] < 0 < right.loc["tenure_years", "conf_high"]
+    assert naive.loc["tenure_years", "conf_high"] < -0.10
+    assert states.loc["tenure_years", "conf_high"] < 0

@@ -5,6 +5,7 @@ from cxmeasure.lifecycle.reduce.handing import handed_back
 from cxmeasure.lifecycle.reduce.log import episode_rows
 from cxmeasure.lifecycle.reduce.periods import customer_periods
 from cxmeasure.lifecycle.reduce.plan import Log
+from cxmeasure.lifecycle.reduce.purchases import purchase_histories, tally_histories, with_probability
 from cxmeasure.lifecycle.reduce.spells import GONE, Spells, tally_spells
 from cxmeasure.lifecycle.reduce.times import THERE, UNSEEN, Times, states_of, tally_times
 
@@ -20,8 +21,11 @@ __all__ = [
     "customer_periods",
     "episode_rows",
     "handed_back",
+    "purchase_histories",
     "states_of",
+    "tally_histories",
     "tally_spells",
     "tally_stays",
     "tally_times",
+    "with_probability",
 ]
