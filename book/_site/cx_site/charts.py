@@ -159,7 +159,8 @@ def _draw(spec: Spec, prefix: str, name: str) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r'url\(#([^)"]+)\)', rf"url(#{prefix}-\1)", svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
-    svg = re.sub(r"(\d+\.\d{2})\d+", r"\1", svg)
+    # Coordinates need no more than two decimals; what is written in the picture keeps all of its own.
+    svg = re.sub(r'="[^"]*"', lambda value: re.sub(r"(\d+\.\d{2})\d+", r"\1", value[0]), svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
 
 
