@@ -77,8 +77,8 @@ def fade(
     The model is baseline + effect · 2^(−days / half-life), fitted by least squares over a grid of
     half-lives from one day to four times the longest wait. Rows are summed by whole days in the engine
     that holds them. The baseline is constant: where the outcome drifts, take off the mean of those not
-    touched in each period first. Who was touched must not otherwise differ from who was not: use an experiment. Where
-    there is no effect, a half-life has no meaning, and the note says so.
+    touched in each period first. Who was touched must not otherwise differ from who was not: use an
+    experiment. Where there is no effect, a half-life has no meaning, and the note says so.
 
     References
     ----------
