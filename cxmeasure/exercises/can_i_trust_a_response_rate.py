@@ -30,11 +30,12 @@ def _invited(world: str) -> pd.DataFrame:
     calls = calls.rename(columns={"ltr": "follow_up_ltr"})
     rows = rows.merge(calls, how="left", on="invitation_id")
     rows = rows.astype({"ltr": float, "follow_up_ltr": float})
-    return rows.assign(
+    rows = rows.assign(
         has_answered=rows["ltr"].notna(),
         drawn=rows["drawn"].eq(True),
         lives=np.where(rows["digital"], "online", "offline"),
     )
+    return pd.DataFrame(rows)
 
 
 def _weighted(world: str, term: str = "weighted") -> float:
@@ -45,12 +46,12 @@ def _weighted(world: str, term: str = "weighted") -> float:
         responded_column="has_answered",
         score_column="ltr",
     ).summary.table
-    return float(summary.set_index("term")["estimate"].astype(float)[term])
+    return float(summary.set_index("term")["estimate"].astype(float).to_dict()[term])
 
 
 def _doubled(world: str, term: str = "double sample", cluster: str | None = "customer_id") -> list[float]:
     table = survey.double_sample(_invited(world), cluster_column=cluster).table
-    return [float(value) for value in table.set_index("term").loc[term, _ENDS]]
+    return [float(value) for value in table.loc[table["term"] == term, _ENDS].iloc[0]]
 
 
 def _thrown_together(world: str) -> list[float]:
