@@ -108,8 +108,10 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     units = table["unit"].tolist()
     text = pd.DataFrame(index=table.index)
     # On a phone the right of a table is out of sight: the interval stands beside its estimate.
-    names = [name for name in table.columns if name != "std_error"]
-    names.insert(names.index("conf_high") + 1, "std_error")
+    behind = ["std_error", "statistic", "p_value"]
+    names = [name for name in table.columns if name not in behind]
+    after = names.index("conf_high") + 1
+    names[after:after] = behind
     for column in names:
         if not _says_nothing(table, column):
             text[column] = [

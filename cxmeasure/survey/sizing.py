@@ -110,10 +110,11 @@ def sample_size(
     if response_rate is not None:
         terms.append("invitations")
         numbers.append(np.ceil(numbers[0] / _arguments.share(response_rate, name="response_rate") - 1e-9))
-    goal = f"±{half_width:g}" if half_width is not None else f"a difference of {difference:g}, each group"
+    goal = f"±{half_width:g}" if half_width is not None else f"a difference of {difference:g}"
+    where = "" if half_width is not None else " in each group"
     return Estimates(
         table=pd.DataFrame({"term": terms, "estimate": numbers, "unit": "customers", "note": goal}),
-        estimand=f"Answers needed for {goal} {_UNITS[metric]} at {conf_level:.0%}",
+        estimand=f"Answers needed{where} for {goal} {_UNITS[metric]} at {conf_level:.0%}",
         method="Wald sample size; design effect after Kish (1965)",
         assumptions=(
             "The shares or the standard deviation turn out as expected.",
