@@ -107,7 +107,7 @@ def band(
     across = alt.X("at:Q", title=x, axis=alt.Axis(tickMinStep=1))
     base = alt.Chart(rows[columns].head(MOST_ROWS * 5)).encode(x=across, color=colour)
     area = base.mark_area(opacity=0.2).encode(
-        y=alt.Y("conf_low:Q", title=y, axis=alt.Axis(format=y_format), scale=alt.Scale(zero=False)),
+        y=alt.Y("conf_low:Q", title=y, axis=alt.Axis(format=y_format), scale=alt.Scale(zero=True)),
         y2="conf_high:Q",
     )
     line = base.mark_line(strokeWidth=2.5).encode(
