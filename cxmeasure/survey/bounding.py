@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import special
 
 from cxmeasure import _arguments
 from cxmeasure._stats import intervals
@@ -324,10 +324,11 @@ def _filled(tally: pd.DataFrame, value: Floats) -> tuple[Floats, Floats]:
 
 def _imbens_manski(width: Floats, error: Floats, conf_level: float) -> Floats:
     """Return by how many standard errors to widen the bounds: between the one- and the two-sided quantile."""
+    from scipy.optimize import brentq
 
     def gap(reach: float, ratio: float) -> float:
         return float(special.ndtr(reach + ratio) - special.ndtr(-reach)) - conf_level
 
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.nan_to_num(np.where(error > 0, width / error, np.inf), nan=0.0, posinf=1e6)
-    return np.array([optimize.brentq(gap, 0, 10, args=(ratio,)) for ratio in ratios])
+    return np.array([brentq(gap, 0, 10, args=(ratio,)) for ratio in ratios])

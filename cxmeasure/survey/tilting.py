@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import special
 
 from cxmeasure import _arguments
 from cxmeasure._stats import intervals
@@ -226,6 +226,7 @@ def _tipping(
     tally: pd.DataFrame, definition: Definition, g2: Floats, middle: float, turning_point: float
 ) -> pd.DataFrame:
     """Return for each g2 the g1 at which the metric is `turning_point`; missing where none within ±5 is."""
+    from scipy.optimize import brentq
 
     def gap(at: float, extreme: float) -> float:
         row = _tilted(tally, definition, np.array([at]), np.array([extreme]), middle)
@@ -235,7 +236,7 @@ def _tipping(
     for extreme in g2:
         ends = gap(-_FURTHEST, extreme), gap(_FURTHEST, extreme)
         turns = ends[0] * ends[1] < 0
-        found.append(optimize.brentq(gap, -_FURTHEST, _FURTHEST, args=(extreme,)) if turns else np.nan)
+        found.append(brentq(gap, -_FURTHEST, _FURTHEST, args=(extreme,)) if turns else np.nan)
     return pd.DataFrame({"g2": g2, "g1_at_turning_point": found})
 
 
