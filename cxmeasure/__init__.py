@@ -4,7 +4,10 @@ Three wings: `lifecycle` (where each customer stands), `touchpoints` (which mome
 (who answers, and what that is worth). `lantern` is the sample company whose truth is known.
 """
 
-from cxmeasure import lantern, lifecycle, survey, theme, touchpoints
+# Altair first: what it imports builds grammars, which is slow once many objects are alive.
+from cxmeasure import theme  # isort: split
+
+from cxmeasure import lantern, lifecycle, survey, touchpoints
 from cxmeasure.exercises import check
 from cxmeasure.results import Estimates, Scores
 
