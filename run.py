@@ -130,7 +130,8 @@ def set_up() -> None:
         venv.create(ENV, with_pip=True, clear=True)
     except (OSError, subprocess.CalledProcessError) as error:
         stop(f"The folder .venv could not be made: {error}.")
-    install("--require-hashes", "-r", "requirements.lock")
+    # Without compiling everything beforehand: Python compiles what is used, when it is used.
+    install("--no-compile", "--require-hashes", "-r", "requirements.lock")
     install("--no-deps", "--no-build-isolation", "-e", ".")
     READY.write_text(wanted, encoding="utf-8")
     tell(f"The environment is ready after {time.monotonic() - start:.0f} s.")
