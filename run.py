@@ -65,10 +65,23 @@ def book(*rest: str) -> int:
 
 def test(*rest: str) -> int:
     chosen = [part for part in rest if not part.startswith("-")]
-    places = [] if chosen else ["cxmeasure", "tests", "book"]
-    status = python("-m", "pytest", *NBVAL, *places, *rest)
+    if chosen:
+        status = python("-m", "pytest", *NBVAL, *rest)
+    else:
+        # The workers must not build one book each, in one place: it is built first, and they visit it.
+        book()
+        os.environ["CX_SITE"] = str(ROOT / "_build" / "html")
+        workers = ["-n", str(min(4, cores())), "--dist=loadfile"]
+        status = python("-m", "pytest", *NBVAL, *workers, "cxmeasure", "tests", "book", *rest)
     tell("Every test passed." if status == 0 else "Some tests failed: each is named above, with what it saw.")
     return status
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def lab(*rest: str) -> int:
