@@ -1,11 +1,11 @@
-"""The book's Sphinx extension: charts, folded code, boxes, formulas and the page around them."""
+"""The book's Sphinx extension: charts, folded code, boxes, formulas, the claims register and the page around them."""
 
 from pathlib import Path
 from zlib import crc32
 
 from sphinx.application import Sphinx
 
-from cx_site import boxes, charts, formulas, pages
+from cx_site import boxes, charts, claims, formulas, pages
 
 HERE = Path(__file__).parent
 
@@ -21,6 +21,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_html_theme("cx", str(HERE.parent / "theme"))
     charts.setup(app)
     formulas.setup(app)
+    claims.setup(app)
     boxes.setup(app)
     pages.setup(app)
     return {"env_version": _fingerprint(), "parallel_read_safe": True, "parallel_write_safe": True}

@@ -83,6 +83,32 @@
     root.classList.add("cx-settled");
   });
 
+  const form = document.querySelector(".cx-filter");
+  if (form) {
+    const plain = (text) => text.toLowerCase().replace(/\s+/g, " ");
+    const rows = all(".cx-claims tbody tr").map((row) => {
+      const cells = [...row.cells].map((cell) => cell.textContent.trim());
+      const [id, , claimed, without, found, where] = cells;
+      return { row, id, verdicts: [claimed, without, found], where, text: plain(cells.join(" ")) };
+    });
+    const show = () => {
+      const { words, article, verdict, chapter } = Object.fromEntries(new FormData(form));
+      const wanted = plain(words).split(" ").filter(Boolean);
+      let left = 0;
+      for (const { row, id, verdicts, where, text } of rows) {
+        const fits = id.startsWith(article) && where.startsWith(chapter)
+          && (!verdict || verdicts.includes(verdict)) && wanted.every((word) => text.includes(word));
+        row.hidden = !fits;
+        left += fits;
+      }
+      form.querySelector("output").textContent = `${left} of ${rows.length} claims`;
+    };
+    form.addEventListener("input", show);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("reset", () => setTimeout(show));
+    show();
+  }
+
   let library;
   const vega = () => library ??= new Promise((done, fail) => {
     const script = document.createElement("script");
