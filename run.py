@@ -31,12 +31,10 @@ NEEDED = 3 * GIGABYTE
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
 BUILD = "from jupyter_book.cli.main import main; main()"
 LAB = [
-    "--ServerApp.root_dir=" + str(ROOT / "workbooks"),
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
 ]
-# Without this JupyterLab asks at the first start whether it may fetch news.
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
@@ -90,12 +88,17 @@ def lab(*rest: str) -> int:
         stop("The workbooks were not made; the lines above say why.", status)
     if "--fresh" in rest:
         return 0
-    settings = ENV / "share" / "jupyter" / "lab" / "settings"
-    settings.mkdir(parents=True, exist_ok=True)
-    (settings / "overrides.json").write_text(json.dumps(QUIET), encoding="utf-8")
+    ask_nothing(ENV)
     tell("JupyterLab opens in your browser. Press Ctrl-C here to stop it.")
     as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
-    return python("-m", "jupyterlab", *LAB, *as_root)
+    return python("-m", "jupyterlab", "--ServerApp.root_dir=" + str(ROOT / "workbooks"), *LAB, *as_root)
+
+
+def ask_nothing(environment: Path) -> None:
+    """Write the setting without which JupyterLab asks whether it may fetch news."""
+    settings = environment / "share" / "jupyter" / "lab" / "settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "overrides.json").write_text(json.dumps(QUIET), encoding="utf-8")
 
 
 def store(*rest: str) -> int:

@@ -24,6 +24,7 @@ from store import KERNEL, Notebook, complain, listed, number, read, say, text_of
 ROOT = Path(__file__).resolve().parents[2]
 _GATE = re.compile(r"^(`{3,}|:{3,})\{solution-(start|end)\}[ ]*(\S*)[^\n]*\n(?:.*\n)*?\1[ ]*$", re.M)
 _COMPUTED = re.compile(r'(Markdown\(f""")(.*?)(""")', re.S)
+_CHECK = re.compile(r"""\bcheck\(\s*["']([^"']+)/""")
 _FIELD = re.compile(r"(?<!\{)\{(?!\{)[^{}]*\}")
 
 
@@ -165,6 +166,11 @@ def workbook(chapter: Notebook, page: str, places: Places) -> Notebook:
     )
     note.metadata["cx"] = {"given": digest(note.source)}
     cells = list(_Maker(Converter(page, places)).cells(chapter))
+    checked = next(filter(None, (_CHECK.search(cell.source) for cell in cells)), None)
+    if checked:
+        source = f'import cxmeasure\n\ncxmeasure.progress("{checked[1]}")'
+        cells.append(_new_code_cell(source, "which-exercises-are-solved"))
+        cells[-1].metadata["cx"] = {"given": digest(source)}
     made = v4.new_notebook(cells=[*cells[:1], note, *cells[1:]])  # type: ignore[no-untyped-call]
     made.metadata.update({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     return number(made)

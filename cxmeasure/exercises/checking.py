@@ -41,6 +41,9 @@ class Exercise:
     mistakes: Mapping[str, Callable[[], Any]]
 
 
+_solved: set[str] = set()  # in this process: a workbook run from the top fills it again
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What `check` says: whether the answer is right, and if not, what kind of wrong it is."""
@@ -82,7 +85,52 @@ def check(exercise: str, answer: Any) -> Verdict:
         )
     wanted = known[exercise]
     is_right, message = _judge(wanted, answer)
+    _solved.discard(exercise)
+    if is_right:
+        _solved.add(exercise)
     return Verdict(exercise, is_right, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Which exercises of a chapter were answered rightly since the notebook was started."""
+
+    solved: tuple[str, ...]
+    to_do: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        count = f"{len(self.solved)} of {len(self.solved) + len(self.to_do)} exercises solved"
+        return f"{count}. Still to do: {', '.join(self.to_do)}." if self.to_do else f"{count}: all of them."
+
+
+def progress(chapter: str) -> Progress:
+    """Say which exercises of a chapter are solved, and which are still to do.
+
+    Parameters
+    ----------
+    chapter : str
+        The chapter's name in its exercises: ``"three-questions"``.
+
+    Raises
+    ------
+    ArgumentError
+        If no chapter of this name has exercises.
+
+    Examples
+    --------
+    >>> import cxmeasure
+    >>> cxmeasure.progress("three-questions")
+    0 of 3 exercises solved. Still to do: three-questions/1, three-questions/2, three-questions/3.
+    """
+    if chapter not in _CHAPTERS:
+        raise ArgumentError(
+            f"No chapter named {chapter!r} has exercises; there are {', '.join(_CHAPTERS)}."
+            f"{closest(chapter, _CHAPTERS)}"
+        )
+    names = [name for name in exercises() if name.rpartition("/")[0] == chapter]
+    return Progress(
+        tuple(name for name in names if name in _solved), tuple(name for name in names if name not in _solved)
+    )
 
 
 def exercises() -> dict[str, Exercise]:
