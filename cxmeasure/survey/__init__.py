@@ -12,6 +12,7 @@ from cxmeasure.survey.reduce import tally_responses
 from cxmeasure.survey.representing import r_indicator
 from cxmeasure.survey.response import response_rates
 from cxmeasure.survey.scoring import metric
+from cxmeasure.survey.screening import screen
 from cxmeasure.survey.shaping import contact_fatigue, response_curve
 from cxmeasure.survey.sizing import sample_size
 from cxmeasure.survey.tilting import sensitivity
@@ -33,6 +34,7 @@ __all__ = [
     "response_propensity",
     "response_rates",
     "sample_size",
+    "screen",
     "sensitivity",
     "tally_responses",
     "wave_contrast",

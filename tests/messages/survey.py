@@ -1,5 +1,8 @@
 """What can be done wrong in the survey wing, and at the door it shares with the others."""
 
+import sys
+from unittest import mock
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -34,6 +37,9 @@ MODULES = [
     "cxmeasure/survey/shaping.py",
     "cxmeasure/survey/sizing.py",
     "cxmeasure/survey/tilting.py",
+    "cxmeasure/survey/reduce/flags.py",
+    "cxmeasure/survey/screening.py",
+    "cxmeasure/survey/suspecting.py",
     "cxmeasure/survey/weighed.py",
     "cxmeasure/survey/weighting.py",
 ]
@@ -145,6 +151,29 @@ def curve(rows=ASKED, **choices):
 
 def tired(rows=ASKED, **choices):
     return lambda: survey.contact_fatigue(rows, **choices)
+
+
+FILLED = pd.DataFrame(
+    {
+        "invitation_id": [1, 1, 2],
+        "sent_at": pd.to_datetime(["2025-01-02"] * 3),
+        "answered_at": pd.to_datetime(["2025-01-02"] * 3),
+        "seconds": [9.0, 60, 90],
+        "a": [1, 2, 3],
+        "b": [1, 2, 4],
+        "c": [1, 2, 5],
+        "ltr": [10, 3, 8],
+    }
+)
+
+
+def screened(rows=FILLED, **choices):
+    return lambda: survey.screen(rows, **choices)
+
+
+def screened_without_ier():
+    with mock.patch.dict(sys.modules, {"ier": None}):
+        survey.screen(FILLED, item_columns=["a", "b", "c"], longest_run=3)
 
 
 CALLS = {
@@ -312,5 +341,18 @@ CALLS = {
     ),
     "everybody always asked as often": tired(
         ASKED.assign(prior=1.0), prior_column="prior", customer_column="who"
+    ),
+    # screen
+    "nothing to screen for": screened(),
+    "an answer too soon after nothing": screened(sent_column="sent_at"),
+    "too soon in a year": screened(sent_column="sent_at", answered_column="answered_at", soonest_seconds=4e7),
+    "a straight line of two items": screened(item_columns=["a", "b"]),
+    "a long run of no items": screened(key_columns=["invitation_id"], longest_run=5),
+    "a variability below zero": screened(item_columns=["a", "b", "c"], least_variability=-1),
+    "indices without their package": screened_without_ier,
+    "a column where a flag goes": screened(FILLED.assign(is_flagged=True), duration_column="seconds"),
+    "no duration at all": screened(FILLED.assign(seconds=np.nan), duration_column="seconds"),
+    "everything under suspicion": screened(
+        sent_column="sent_at", answered_column="answered_at", key_columns=["invitation_id"]
     ),
 }

@@ -18,7 +18,7 @@ from cxmeasure.survey.chart.beyond import (
     worst_case_bounds,
 )
 from cxmeasure.survey.chart.over_time import change, control_chart
-from cxmeasure.survey.chart.scores import metric
+from cxmeasure.survey.chart.scores import metric, screen
 
 __all__ = [
     "change",
@@ -34,6 +34,7 @@ __all__ = [
     "response_propensity",
     "response_rates",
     "sample_size",
+    "screen",
     "sensitivity",
     "wave_contrast",
     "worst_case_bounds",

@@ -48,6 +48,47 @@ def metric(result: Estimates, *, title: str | None = None, truth: float | None =
     )
 
 
+def screen(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+    """Draw the summary of what `survey.screen` returned: the score with and without the flagged answers.
+
+    Parameters
+    ----------
+    result : Estimates
+        The ``summary`` of what `survey.screen` returned.
+    title : str, optional
+        The finding; by default how many are flagged, and by how much the score moves without them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from cxmeasure import survey
+    >>> answers = pd.DataFrame({"seconds": [60] * 9 + [5], "ltr": [10, 10, 8, 8, 9, 3, 10, 9, 7, 0]})
+    >>> survey.chart.screen(survey.screen(answers, duration_column="seconds").summary).description
+    'all 30, 95% interval -22 to 68, from 10 answers. kept 44, 95% interval -9 to 77, from 9 answers.
+    10.0 of 100 rows flagged.'
+    """
+    values = result.table.set_index("term")
+    rows = result.table.head(2).assign(label=["all answers", "without those flagged"])
+    unit = rows["unit"].iloc[0]
+    decimals, name = {"points": 0, "share": 2, "scale points": 2}[unit], result.estimand.split(" of ")[0]
+    share = 100 * float(values.loc["flagged", "estimate"])
+    low, gap, high = (f"{values.loc['kept less all', c]:+.{decimals}f}" for c in _INTERVAL)
+    said = _charts.spoken(
+        rows.assign(label=["all", "kept"]), decimals=decimals, conf_level=result.conf_level, of="answers"
+    )
+    return _charts.forest(
+        rows,
+        title=title or f"{share:.1f} of 100 answers are flagged; without them the {name} moves by {gap}",
+        subtitle=f"With {result.conf_level:.0%} intervals; that of the difference is {low} to {high}",
+        axis=f"{name}, {_AXES[unit]}",
+        description=f"{said} {share:.1f} of 100 rows flagged.",
+        decimals=decimals,
+    )
+
+
+_INTERVAL = ("conf_low", "estimate", "conf_high")
+
+
 def _finding(rows: pd.DataFrame, name: str, decimals: int, *, is_grouped: bool) -> str:
     first, last = rows.iloc[0], rows.iloc[-1]
     if not is_grouped:
