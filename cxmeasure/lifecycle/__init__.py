@@ -9,7 +9,9 @@ from cxmeasure.lifecycle.leaving import leaving_hazard
 from cxmeasure.lifecycle.projection import projected_retention
 from cxmeasure.lifecycle.reduce.rules import WITH_CONTRACTS, WITHOUT_CONTRACTS
 from cxmeasure.lifecycle.retention import cohort_retention
+from cxmeasure.lifecycle.segments import rfm_segments
 from cxmeasure.lifecycle.standing import occupancy, transitions
+from cxmeasure.lifecycle.steadiness import segment_stability
 from cxmeasure.lifecycle.worth import episode_value
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "occupancy",
     "probability_alive",
     "projected_retention",
+    "rfm_segments",
+    "segment_stability",
     "state_probabilities",
     "summarise_purchases",
     "time_in_episode",

@@ -4,6 +4,7 @@ from cxmeasure.lifecycle.chart.curves import cohort_retention, projected_retenti
 from cxmeasure.lifecycle.chart.lasting import cumulative_incidence, state_probabilities, time_in_episode
 from cxmeasure.lifecycle.chart.leaving import leaving_hazard
 from cxmeasure.lifecycle.chart.standing import episode_value, occupancy, transitions
+from cxmeasure.lifecycle.chart.steadiness import segment_stability
 
 __all__ = [
     "cohort_retention",
@@ -12,6 +13,7 @@ __all__ = [
     "leaving_hazard",
     "occupancy",
     "projected_retention",
+    "segment_stability",
     "state_probabilities",
     "time_in_episode",
     "transitions",
