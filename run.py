@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One command for each job; needs nothing but Python 3.11 or newer.
 
-python3 run.py book            set up, build the static site into _build/html
+python3 run.py book            set up, build the static site into _build/html (--pdf: and print it into one file)
 python3 run.py test            set up, pass every test, strict nbval included (or: test FOLDER -k WORD)
 python3 run.py lab             set up, open JupyterLab on trainee workbooks (--fresh CHAPTER starts one over)
 python3 run.py store           set up, execute the chapters and store their outputs (or: store NOTEBOOK)
@@ -51,6 +51,8 @@ def main(job: str = "help", *rest: str) -> int:
 
 
 def book(*rest: str) -> int:
+    is_printed = "--pdf" in rest
+    rest = tuple(part for part in rest if part != "--pdf")
     status = python("-c", BUILD, "build", ".", "-W", "--keep-going", "-q", *rest)
     if status:
         stop("The book was not built: the lines above name the page and the line.", status)
@@ -58,6 +60,8 @@ def book(*rest: str) -> int:
     if missing:
         stop("The book was built without " + ", ".join(page.name for page in missing) + ".")
     tell("The book is in _build/html: open _build/html/book/index.html in a browser.")
+    if is_printed:
+        return python("book/_site/printed.py", "_build/html", "_build/book.pdf")
     return 0
 
 
