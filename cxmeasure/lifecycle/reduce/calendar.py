@@ -21,6 +21,14 @@ def day_number(day: date) -> int:
     return day.toordinal() - _EPOCH
 
 
+def whole(number: nw.Expr, divisor: int | nw.Expr) -> nw.Expr:
+    """Return how many whole times a positive `divisor` goes into a whole number below 2⁵³.
+
+    Not ``//``: for SQL engines narwhals spells that out in cases, ten times as slow.
+    """
+    return (number / divisor).floor().cast(nw.Int64)
+
+
 def with_day(frame: Lazy, column: str, into: str) -> Lazy:
     """Add the day number of a timestamp or date as the column `into`; missing stays missing."""
     year, rest = f"{into}_year", f"{into}_rest"
@@ -29,7 +37,8 @@ def with_day(frame: Lazy, column: str, into: str) -> Lazy:
         (at.year().cast(nw.Int64) - 1).alias(year), at.ordinal_day().cast(nw.Int64).alias(rest)
     )
     past = nw.col(year)
-    days = past * 365 + past // 4 - past // 100 + past // 400 + nw.col(rest) - 719_163
+    leaps = whole(past, 4) - whole(past, 100) + whole(past, 400)
+    days = past * 365 + leaps + nw.col(rest) - 719_163
     return frame.with_columns(days.alias(into)).drop(year, rest)
 
 
@@ -53,7 +62,7 @@ def with_snapshot(frame: Lazy, column: str, into: str, every: str | Sequence[int
         return frame.with_columns(day.alias(into))
     if every == "week":
         # Day 0 was a Thursday, so day 3 a Sunday.
-        return frame.with_columns(((day + 3) // 7 * 7 + 3).alias(into))
+        return frame.with_columns((whole(day + 3, 7) * 7 + 3).alias(into))
     frame = with_civil(frame, column, f"{into}_")
     year, month = nw.col(f"{into}_year"), nw.col(f"{into}_month")
     frame = frame.with_columns(_month_length(year, month).alias(f"{into}_length"))
@@ -62,21 +71,31 @@ def with_snapshot(frame: Lazy, column: str, into: str, every: str | Sequence[int
     return frame.with_columns(end.alias(into)).drop(*parts)
 
 
+def with_snapshot_of(frame: Lazy, time: str, day: str, into: str, every: str | Sequence[int]) -> Lazy:
+    """Add the first snapshot on or after a timestamp whose day number is known: as `with_snapshot`."""
+    if every != "month":
+        return with_snapshot(frame, day, into, every)
+    month_after = nw.col(time).dt.truncate("1mo").dt.offset_by("1mo")
+    frame = with_day(frame.with_columns(month_after.alias(f"{into}_after")), f"{into}_after", into)
+    return frame.with_columns(nw.col(into) - 1).drop(f"{into}_after")
+
+
 def with_civil(frame: Lazy, column: str, prefix: str) -> Lazy:
     """Add year, month and day of a day number (Hinnant's ``civil_from_days``), years counted from March."""
     era, of_era, years, rest, march = (f"{prefix}{part}" for part in ("era", "doe", "yoe", "doy", "mp"))
-    frame = frame.with_columns(((nw.col(column) + 719_468) // 146_097).alias(era))
+    frame = frame.with_columns(whole(nw.col(column) + 719_468, 146_097).alias(era))
     frame = frame.with_columns((nw.col(column) + 719_468 - nw.col(era) * 146_097).alias(of_era))
     day = nw.col(of_era)
-    frame = frame.with_columns(((day - day // 1460 + day // 36_524 - day // 146_096) // 365).alias(years))
+    leaps = whole(day, 1460) - whole(day, 36_524) + whole(day, 146_096)
+    frame = frame.with_columns(whole(day - leaps, 365).alias(years))
     year = nw.col(years)
-    frame = frame.with_columns((day - (365 * year + year // 4 - year // 100)).alias(rest))
-    frame = frame.with_columns(((5 * nw.col(rest) + 2) // 153).alias(march))
+    frame = frame.with_columns((day - (365 * year + whole(year, 4) - whole(year, 100))).alias(rest))
+    frame = frame.with_columns(whole(5 * nw.col(rest) + 2, 153).alias(march))
     month = nw.col(march)
-    frame = frame.with_columns((month + 3 - (month // 10) * 12).alias(f"{prefix}month"))
+    frame = frame.with_columns((month + 3 - whole(month, 10) * 12).alias(f"{prefix}month"))
     return frame.with_columns(
-        (nw.col(rest) - (153 * month + 2) // 5 + 1).alias(f"{prefix}day"),
-        (year + nw.col(era) * 400 + month // 10).alias(f"{prefix}year"),
+        (nw.col(rest) - whole(153 * month + 2, 5) + 1).alias(f"{prefix}day"),
+        (year + nw.col(era) * 400 + whole(month, 10)).alias(f"{prefix}year"),
     ).drop(era, of_era, years, rest, march)
 
 
@@ -91,5 +110,10 @@ def with_date(frame: Lazy, column: str, into: str) -> Lazy:
 
 
 def _month_length(year: nw.Expr, month: nw.Expr) -> nw.Expr:
-    is_leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
-    return nw.when(month == 2).then(is_leap.cast(nw.Int64) + 28).otherwise((month + month // 8) % 2 + 30)
+    is_leap = (_rest(year, 4) == 0) & ((_rest(year, 100) != 0) | (_rest(year, 400) == 0))
+    length = _rest(month + whole(month, 8), 2) + 30
+    return nw.when(month == 2).then(is_leap.cast(nw.Int64) + 28).otherwise(length)
+
+
+def _rest(number: nw.Expr, divisor: int) -> nw.Expr:
+    return number - whole(number, divisor) * divisor

@@ -1,8 +1,10 @@
 """An event log and a rule table → one row an episode, in the caller's engine.
 
-One pass over the log makes a row a customer and snapshot with an event; `plan` goes on from there.
+What the rules name is filtered out of the log and becomes a row a customer and snapshot; `plan` goes on
+from there.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -12,7 +14,7 @@ import pandas as pd
 from cxmeasure._arguments import closest
 from cxmeasure._frames import Lazy, adopt, collect, listed, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
-from cxmeasure.lifecycle.reduce.calendar import day_number, with_day, with_snapshot
+from cxmeasure.lifecycle.reduce.calendar import day_number, with_day, with_snapshot_of
 from cxmeasure.lifecycle.reduce.plan import SECONDS_A_DAY, Log, episodes_of, needs
 from cxmeasure.lifecycle.reduce.rules import END, Rules
 
@@ -121,52 +123,46 @@ def _before(day: date, every: str) -> int:
 
 
 def _by_snapshot(frame: Lazy, log: Log) -> Lazy:
-    """Return one row a customer and snapshot with events: how many of each word, and when."""
+    """Return one row a customer and snapshot with events that matter: how many of each word, and when.
+
+    What no rule names matters only where it is a customer's first, so the rest is left out first.
+    """
     counted, dated, first = needs(log.rules)
-    words = dict.fromkeys([*counted, *dated, *first])
-    is_begin = [_is_word(log, word) for word in log.rules.begins_with]
-    frame = frame.with_columns(at=nw.col("at").cast(nw.Datetime("us")))
-    frame = with_snapshot(with_day(frame, "at", "day"), "day", "snapshot", log.every)
+    words = list(dict.fromkeys([*counted, *dated, *first]))
+    frame = _moments(frame.with_columns(at=nw.col("at").cast(nw.Datetime("us"))), words, log)
+    frame = with_snapshot_of(with_day(frame, "at", "day"), "at", "day", "snapshot", log.every)
+    at = nw.col("at").dt
+    clock = at.hour().cast(nw.Int64) * 3600 + at.minute().cast(nw.Int64) * 60 + at.second().cast(nw.Int64)
+    frame = frame.with_columns(second=nw.col("day") * SECONDS_A_DAY + clock)
     place = {word: i for i, word in enumerate(words)}
-    frame = frame.with_columns(
-        *(_is_word(log, word).alias(f"is_{place[word]}") for word in words),
-        begins=nw.any_horizontal(*is_begin, ignore_nulls=True).cast(nw.Int64) if is_begin else nw.lit(1),
-    )
-    frame = frame.with_columns(
-        *(nw.when(nw.col(f"is_{place[w]}")).then(nw.col("at")).alias(f"at_{place[w]}") for w in words)
-    )
-    # Counting different times is slow, and where only none or any matters no one needs it.
-    several = [word for word in counted if _is_counted_on(log.rules, word)]
-    sums = [nw.col(f"at_{place[w]}").n_unique().alias(f"u_{place[w]}") for w in several]
-    filled = [nw.col(f"at_{place[w]}").count().alias(f"f_{place[w]}") for w in counted]
-    lasts = [nw.col(f"at_{place[w]}").max().alias(f"last_{place[w]}") for w in dated]
-    firsts = [nw.col(f"at_{place[w]}").min().alias(f"first_{place[w]}") for w in first]
+    when = {word: nw.when(nw.col(f"is_{place[word]}") == 1).then(nw.col("second")) for word in words}
+    frame = frame.with_columns(*(when[word].alias(f"at_{place[word]}") for word in words))
     rows = frame.group_by("customer", "snapshot").agg(
-        *sums, *filled, *lasts, *firsts, nw.col("begins").max(), nw.col("day").min(), n_rows=nw.len()
+        *(nw.col(f"is_{place[w]}").sum().alias(f"n_{w}") for w in counted),
+        *(nw.col(f"at_{place[w]}").max().alias(f"last_{w}") for w in dated),
+        *(nw.col(f"at_{place[w]}").min().alias(f"first_{w}") for w in first),
+        nw.col("begins").max(),
+        nw.col("day").min(),
     )
-    # The same event twice counts once: distinct times, less one for the missing among them.
-    is_part = {w: nw.col(f"f_{place[w]}").cast(nw.Int64) < nw.col("n_rows").cast(nw.Int64) for w in several}
-    distinct = [
-        (nw.col(f"u_{place[w]}").cast(nw.Int64) - is_part[w].cast(nw.Int64)).alias(f"n_{w}") for w in several
-    ]
-    distinct += [nw.col(f"f_{place[w]}").cast(nw.Int64).alias(f"n_{w}") for w in counted if w not in several]
-    rows = rows.with_columns(*distinct) if distinct else rows
-    for word in dated:
-        rows = _with_seconds(rows, f"last_{place[word]}", f"last_{word}")
-    for word in first:
-        rows = _with_seconds(rows, f"first_{place[word]}", f"first_{word}")
-    kept = [f"n_{w}" for w in counted] + [f"last_{w}" for w in dated] + [f"first_{w}" for w in first]
-    return rows.select("customer", "snapshot", "begins", "day", *kept)
+    counts = [nw.col(f"n_{w}").cast(nw.Int64) for w in counted]
+    return rows.with_columns(*counts) if counts else rows
 
 
-def _with_seconds(frame: Lazy, column: str, into: str) -> Lazy:
-    frame = with_day(frame, column, f"{into}_days")
-    at = nw.col(column).dt
-    parts = {"hour": at.hour(), "minute": at.minute(), "second": at.second()}
-    frame = frame.with_columns(**{f"{into}_{name}": part.cast(nw.Int64) for name, part in parts.items()})
-    hours, minutes = nw.col(f"{into}_hour") * 3600, nw.col(f"{into}_minute") * 60
-    total = nw.col(f"{into}_days") * SECONDS_A_DAY + hours + minutes + nw.col(f"{into}_second")
-    return frame.with_columns(total.alias(into))
+def _moments(frame: Lazy, words: Sequence[str], log: Log) -> Lazy:
+    """Return the events that the rules name, each customer's first beside them, with a flag a word."""
+    begins = [_is_word(log, word) for word in log.rules.begins_with]
+    flags = {f"is_{i}": _is_word(log, word) for i, word in enumerate(words)}
+    flags["begins"] = nw.any_horizontal(*begins, ignore_nulls=True) if begins else nw.lit(True)
+    named = [nw.col(name) for name in flags if begins or name != "begins"]
+    rows = frame.with_columns(**flags)
+    rows = rows.filter(nw.any_horizontal(*named, ignore_nulls=True)) if named else rows
+    rows = rows.select("customer", "at", *(nw.col(name).cast(nw.Int64) for name in flags))
+    if any(_is_counted_on(log.rules, word) for word in words):
+        # The same event twice counts once.
+        rows = rows.group_by("customer", "at").agg(*(nw.col(name).max() for name in flags))
+    none = {name: nw.lit(0 if begins or name != "begins" else 1).cast(nw.Int64) for name in flags}
+    seen = frame.group_by("customer").agg(nw.col("at").min()).with_columns(**none)
+    return nw.concat([rows, seen.select("customer", "at", *flags)])
 
 
 def _is_counted_on(rules: Rules, word: str) -> bool:

@@ -13,13 +13,13 @@ from typing import Any, Final
 import narwhals.stable.v2 as nw
 
 from cxmeasure._frames import Lazy
-from cxmeasure.lifecycle.reduce.calendar import day_number, with_date, with_snapshot
+from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_date, with_snapshot
 from cxmeasure.lifecycle.reduce.rules import END, NEVER, Measure, Rules
 
 SECONDS_A_DAY: Final = 86_400
 _LONG_AGO: Final = -(10**6)
 _LATE: Final = 10**8 - 1
-_MANY: Final = 1000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +64,21 @@ def _facts(rows: Lazy, log: Log, last: int) -> Lazy:
     counted, dated, first = needs(log.rules)
     over: dict[str, Any] = {"order_by": "snapshot"}
     rows = rows.with_columns(
+        *(nw.col(f"last_{w}").fill_null(_LONG_AGO * SECONDS_A_DAY).alias(f"latest_{w}") for w in dated),
+        *(nw.col(f"first_{w}").fill_null(_LATE * SECONDS_A_DAY).alias(f"earliest_{w}") for w in first),
+    )
+    # All of it in one window: engines sort anew for each.
+    rows = rows.with_columns(
         *(
             nw.col(f"n_{w}").cum_sum().over("customer", **over).cast(nw.Int64).alias(f"so_far_{w}")
             for w in counted
         ),
-        *(nw.col(f"last_{w}").fill_null(_LONG_AGO * SECONDS_A_DAY).alias(f"latest_{w}") for w in dated),
-        *(nw.col(f"first_{w}").fill_null(_LATE * SECONDS_A_DAY).alias(f"earliest_{w}") for w in first),
-        next=nw.col("snapshot").shift(-1).over("customer", **over).fill_null(last + 1),
-        before=nw.col("snapshot").shift(1).over("customer", **over),
-    )
-    since = [(i, each) for i, each in enumerate(log.rules.measures) if each.kind == "since"]
-    rows = rows.with_columns(
         *(nw.col(f"latest_{w}").cum_max().over("customer", **over) for w in dated),
         *(nw.col(f"earliest_{w}").cum_min().over("customer", **over) for w in first),
-        # Counts never fall, so the highest count at a row with the origin is that of the last one.
-        *(
-            nw.when(~nw.col(f"last_{each.origin}").is_null())
-            .then(nw.col(f"so_far_{each.words[0]}") - nw.col(f"n_{each.words[0]}"))
-            .otherwise(nw.lit(0))
-            .alias(f"base_{i}")
-            for i, each in since
-        ),
-    )
-    bases = [nw.col(f"base_{i}").cum_max().over("customer", **over) for i, _ in since]
-    rows = rows.with_columns(*bases) if bases else rows
+        next=nw.col("snapshot").shift(-1).over("customer", **over),
+        before=nw.col("snapshot").shift(1).over("customer", **over),
+    ).with_columns(nw.col("next").fill_null(last + 1))
+    rows = _with_bases(rows, log.rules)
     measured = _measured(log.rules)
     rows = rows.with_columns(*measured) if measured else rows
     for i, measure in enumerate(log.rules.measures):
@@ -96,6 +87,24 @@ def _facts(rows: Lazy, log: Log, last: int) -> Lazy:
                 due = _due(measure, end)
                 rows = with_snapshot(rows.with_columns(due.alias("due")), "due", f"cut_{i}_{end}", log.every)
     return rows
+
+
+def _with_bases(rows: Lazy, rules: Rules) -> Lazy:
+    """Add, for each measure that counts since an origin, how many there had been before the last one."""
+    since = [(i, each) for i, each in enumerate(rules.measures) if each.kind == "since"]
+    if not since:
+        return rows
+    # Counts never fall, so the highest count at a row with the origin is that of the last one.
+    bases = {
+        f"base_{i}": nw.when(~nw.col(f"last_{each.origin}").is_null())
+        .then(nw.col(f"so_far_{each.words[0]}") - nw.col(f"n_{each.words[0]}"))
+        .otherwise(nw.lit(0))
+        for i, each in since
+    }
+    rows = rows.with_columns(**bases)
+    return rows.with_columns(
+        *(nw.col(name).cum_max().over("customer", order_by="snapshot") for name in bases)
+    )
 
 
 def _measured(rules: Rules) -> list[nw.Expr]:
@@ -131,50 +140,54 @@ def _ends(rules: Rules, position: int) -> list[int]:
 
 def _due(measure: Measure, end: int) -> nw.Expr:
     """Return the day on which a clock reaches `end`."""
-    last = nw.col(f"latest_{measure.words[0]}") // SECONDS_A_DAY
+    last = whole(nw.col(f"latest_{measure.words[0]}"), SECONDS_A_DAY)
     if measure.kind == "days":
         return last + end
     n = nw.max_horizontal(f"so_far_{measure.words[0]}", nw.lit(1))
-    span = nw.max_horizontal(last - nw.col(f"earliest_{measure.words[0]}") // SECONDS_A_DAY, nw.lit(0))
+    first = whole(nw.col(f"earliest_{measure.words[0]}"), SECONDS_A_DAY)
+    span = nw.max_horizontal(last - first, nw.lit(0))
     # Rounded up: the first whole day on which that many rhythms are over.
-    return last + ((measure.days + span) * end + n - 1) // n
+    return last + whole((measure.days + span) * end + n - 1, n)
 
 
 def _changes(active: Lazy, log: Log, last: int) -> Lazy:
     """Return one row an episode: customer, rule and start as numbers, and the next episode's."""
     rules = log.rules
     cuts = [f"cut_{i}_{end}" for i, m in enumerate(rules.measures) if m.is_clock for end in _ends(rules, i)]
-    points = {"snapshot": nw.lit(True)}
-    points |= {cut: (nw.col(cut) > nw.col("snapshot")) & (nw.col(cut) < nw.col("next")) for cut in cuts}
-    coded = active.with_columns(
-        **{
-            f"point_{j}": nw.when(is_inside).then(nw.col(at) * _MANY + _rule_at(rules, at)).cast(nw.String)
-            for j, (at, is_inside) in enumerate(points.items())
-        }
-    )
-    # Not unpivot: narwhals runs that on a DuckDB connection of its own.
-    codes = nw.concat_str(*(f"point_{j}" for j in range(len(points))), separator=" ", ignore_nulls=True)
-    known = nw.col("before").is_null() & (nw.col("begins") == 0)
+    is_vague = nw.col("begins") == 0
     if log.known_from is not None:
-        known = known | (nw.col("before").is_null() & (nw.col("day") < day_number(log.known_from)))
-    rows = coded.select("customer", is_vague=known.cast(nw.Int64), code=codes.str.split(" "))
-    rows = rows.explode("code", empty_as_null=False, keep_nulls=False).with_columns(
-        nw.col("code").cast(nw.Int64)
-    )
-    rows = rows.with_columns(start=nw.col("code") // _MANY, rule=nw.col("code") % _MANY)
+        is_vague = is_vague | (nw.col("day") < day_number(log.known_from))
+    rows = active.with_columns(is_vague=is_vague & nw.col("before").is_null())
+    rows = _at_points(rows, cuts) if cuts else rows.with_columns(start=nw.col("snapshot"))
+    rows = rows.select("customer", "is_vague", "start", rule=_rule_at(rules, "start"))
     rows = rows.with_columns(
         episode=_numbered([rules.episodes.index(r.episode) for r in rules.rules], "rule")
     )
     over: dict[str, Any] = {"order_by": "start"}
     rows = rows.with_columns(came_from=nw.col("episode").shift(1).over("customer", **over))
     rows = rows.filter(nw.col("came_from").is_null() | (nw.col("came_from") != nw.col("episode")))
+    rows = with_date(rows, "start", "since")
     return rows.with_columns(
-        end=nw.col("start").shift(-1).over("customer", **over),
+        end=nw.col("since").shift(-1).over("customer", **over),
         next_episode=nw.col("episode").shift(-1).over("customer", **over),
     ).with_columns(
-        is_vague=nw.col("came_from").is_null() & (nw.col("is_vague") == 1),
-        until=nw.lit(last),
+        is_vague=nw.col("came_from").is_null() & nw.col("is_vague"),
+        until=nw.lit(date.fromordinal(last + _EPOCH)),
     )
+
+
+def _at_points(rows: Lazy, cuts: Sequence[str]) -> Lazy:
+    """Return a row for each snapshot, ``start``, and for each at which a clock runs out before the next."""
+    # A constant to explode, and text at that: not unpivot, which narwhals runs on a DuckDB connection of
+    # its own; nor a computed list, which DuckDB computes once more to see whether it is empty.
+    places = nw.lit(" ".join(map(str, range(len(cuts) + 1)))).str.split(" ")
+    rows = rows.with_columns(place=places).explode("place", empty_as_null=False, keep_nulls=False)
+    start = nw.when(nw.col("place") == "0").then(nw.col("snapshot"))
+    for i, cut in enumerate(cuts, start=1):
+        start = nw.when(nw.col("place") == str(i)).then(nw.col(cut)).otherwise(start)
+    rows = rows.with_columns(start=start)
+    is_between = (nw.col("start") > nw.col("snapshot")) & (nw.col("start") < nw.col("next"))
+    return rows.filter((nw.col("place") == "0") | is_between)
 
 
 def _rule_at(rules: Rules, at: str) -> nw.Expr:
@@ -217,12 +230,10 @@ def _named(rows: Lazy, log: Log) -> Lazy:
         is_start_known=~nw.col("is_vague"),
         is_open=nw.col("end").is_null(),
     )
-    for column in ("start", "end", "until"):
-        rows = with_date(rows, column, column)
     return rows.select(
         nw.col("customer").alias(log.customer_column),
         "episode",
-        "start",
+        nw.col("since").alias("start"),
         "end",
         "rule",
         "next_episode",
