@@ -41,11 +41,9 @@ def _score_itself() -> list[float]:
     return list(_scores()[["estimate", "conf_low", "conf_high"]].iloc[1])
 
 
-def _signals(world: str, method: str = "xmr", *, with_runs: bool = True) -> list[int]:
-    months = survey.control_chart(_answers(world), period_column="month", method=method).table
-    beyond = months.loc[months["signal"] == "beyond limits", "month"]
-    marked = int((months["signal"] != "").sum()) if with_runs else len(beyond)
-    return [marked, int(beyond.min()) if len(beyond) else 0]
+def _signals(world: str, *, with_runs: bool = True) -> int:
+    signal = survey.control_chart(_answers(world), period_column="month").table["signal"]
+    return int((signal != "" if with_runs else signal == "beyond limits").sum())
 
 
 def _split(world: str, *segments: str) -> list[float]:
@@ -85,9 +83,6 @@ EXERCISES = {
         mistakes={
             "You left out the runs; they are signals too.": lambda: _signals("null", with_runs=False),
             "That is the world in which the claim holds.": lambda: _signals("claimed"),
-            "Those are the limits that widen where few answered; ask for the same everywhere.": (
-                lambda: _signals("null", "laney")
-            ),
         },
     ),
     "3": Exercise(
