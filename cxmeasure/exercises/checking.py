@@ -18,6 +18,7 @@ _CHAPTERS = {
     "does-calling-back-detractors-work": "does_calling_back_detractors_work",
     "nps-csat-or-ces": "nps_csat_or_ces",
     "can-i-trust-a-response-rate": "can_i_trust_a_response_rate",
+    "how-often-can-we-survey-customers": "how_often_can_we_survey_customers",
     "did-the-score-really-change": "did_the_score_really_change",
 }
 
