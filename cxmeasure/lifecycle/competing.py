@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxmeasure.errors import EstimationError
 from cxmeasure.lifecycle import counting
-from cxmeasure.lifecycle.course import ALIKE, LATE, asked, counted, filled
+from cxmeasure.lifecycle.course import ALIKE, LATE, filled, opened
 from cxmeasure.lifecycle.reduce import THERE
 from cxmeasure.results import Estimates
 
@@ -90,16 +90,17 @@ def cumulative_incidence(
     4  (still there)      10      0.75          4       0
     5  (still there)      20      0.50          3       0
     """
-    times = asked(
+    course = opened(
+        stays,
         (customer_column, reason_column, start_column, end_column),
         by,
         every,
         observed_from,
         observed_until,
         is_tenure=False,
+        conf_level=conf_level,
         is_reason=True,
     )
-    course = counted(stays, times, conf_level)
     begin = np.zeros((len(course.groups), len(course.states)))
     begin[:, 0] = 1.0
     p, covariance = counting.aalen_johansen(course.at_risk, course.moves, begin, course.begins[:, 0] * 0)
@@ -129,7 +130,7 @@ def cumulative_incidence(
             "Customers leave independently of one another.",
             ALIKE,
             "Each leaves for the one reason that is stated; what people misreport is not corrected.",
-            *([LATE] if times.observed_from else []),
+            *([LATE] if course.is_late else []),
         ),
         conf_level=conf_level,
         details={"scope": pd.DataFrame([course.dropped])},

@@ -10,12 +10,12 @@ import pandas as pd
 
 from cxmeasure import _arguments
 from cxmeasure._stats.intervals import Floats
-from cxmeasure.errors import ArgumentError, EstimationError
+from cxmeasure.errors import EstimationError
 from cxmeasure.lifecycle import counting
 from cxmeasure.lifecycle.calendar_days import EVERY, day_of
 from cxmeasure.lifecycle.counting import Counts
-from cxmeasure.lifecycle.reduce import THERE, UNSEEN, Spells, Times, states_of, tally_times
-from cxmeasure.results import COLUMNS
+from cxmeasure.lifecycle.opening import groups_of, spells_asked
+from cxmeasure.lifecycle.reduce import THERE, UNSEEN, Times, states_of, tally_times
 
 LATE: Final = "Those already there when the observation began go on like others of their tenure."
 ALIKE: Final = "Who is no longer observed would have gone on like those who are."
@@ -33,9 +33,11 @@ class Course:
     moves: Counts
     begins: Counts
     dropped: dict[str, int]
+    is_late: bool
 
 
-def asked(
+def opened(
+    rows: Any,
     columns: tuple[str, str, str, str],
     by: Sequence[str],
     every: str,
@@ -43,39 +45,31 @@ def asked(
     observed_until: date | str | None,
     *,
     is_tenure: bool,
+    conf_level: float,
     is_reason: bool = False,
-) -> Times:
-    """Return what to count, from the arguments of a function."""
-    groups = _arguments.names(by, name="by")
-    if clash := [column for column in groups if column in (*COLUMNS, *_OWN)]:
-        raise ArgumentError(
-            f"by={groups!r}: the result has a column {clash[0]!r} of its own; rename yours first."
-        )
-    customer, state, start, end = columns
-    spells = Spells(
-        customer,
-        state,
-        start,
-        end,
-        by=groups,
-        every=_arguments.choice(every, EVERY, name="every"),
-        cohort="all",
-        observed_until=day_of(observed_until, name="observed_until"),
-        name="stays" if is_reason else "episodes",
-    )
-    since = day_of(observed_from, name="observed_from")
-    return Times(spells, is_tenure, not is_reason, since, is_reason)
-
-
-def counted(rows: Any, times: Times, conf_level: float) -> Course:
-    """Return the counts of `rows` by time.
+) -> Course:
+    """Return the counts of `rows` by time, from the arguments of a function.
 
     Raises
     ------
     EstimationError
         If nothing was observed for a whole period, or nobody from the start.
     """
+    spells = spells_asked(
+        columns,
+        by,
+        _arguments.choice(every, EVERY, name="every"),
+        observed_until,
+        own=_OWN,
+        name="stays" if is_reason else "episodes",
+    )
+    since = day_of(observed_from, name="observed_from")
+    times = Times(spells, is_tenure, not is_reason, since, is_reason)
     _arguments.share(conf_level, name="conf_level")
+    return _counted(rows, times)
+
+
+def _counted(rows: Any, times: Times) -> Course:
     tally, dropped = tally_times(rows, times)
     if tally.empty:
         raise EstimationError(
@@ -86,17 +80,15 @@ def counted(rows: Any, times: Times, conf_level: float) -> Course:
     if times.is_reason:
         states = [THERE, *(name for name in states if name != THERE)]
     place = {name: at for at, name in enumerate(states)}
-    keys = [f"by_{i}" for i in range(len(times.spells.by))]
-    groups = tally[keys].drop_duplicates(ignore_index=True)
-    group = tally.groupby(keys, dropna=False, sort=False).ngroup() if keys else pd.Series(0, tally.index)
-    group_at, n = group.to_numpy().astype(np.int64), tally["n"].to_numpy()
+    groups, group_at = groups_of(tally, times.spells)
+    n = tally["n"].to_numpy()
     state = tally["state"].map(place).to_numpy().astype(np.int64)
     target = tally["next"].map(place).fillna(-1).to_numpy().astype(np.int64)
     entry, leave = tally["entry"].to_numpy(), tally["exit"].to_numpy()
     if not times.is_tenure:
         # Where an episode leads does not matter to how long it lasted.
         target[(tally["next"] == UNSEEN).to_numpy()] = 0
-    shape = (len(groups) if keys else 1, len(states))
+    shape = (len(groups), len(states))
     at_risk, moves = counting.at_risk_and_moves(group_at, state, entry, leave, target, n, shape)
     begins = np.zeros(shape, dtype=np.int64)
     if times.is_tenure:
@@ -108,8 +100,7 @@ def counted(rows: Any, times: Times, conf_level: float) -> Course:
             "Nobody was observed from the start, so no share can be followed from there; give an earlier "
             "observed_from=."
         )
-    named = groups.rename(columns=dict(zip(keys, times.spells.by, strict=True)))
-    return Course(named if keys else pd.DataFrame(index=range(1)), states, at_risk, moves, begins, dropped)
+    return Course(groups, states, at_risk, moves, begins, dropped, times.observed_from is not None)
 
 
 def filled(

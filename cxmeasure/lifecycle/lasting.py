@@ -12,7 +12,7 @@ from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import EstimationError
 from cxmeasure.lifecycle import counting
 from cxmeasure.lifecycle.counting import Counts
-from cxmeasure.lifecycle.course import ALIKE, LATE, Course, asked, counted, filled
+from cxmeasure.lifecycle.course import ALIKE, LATE, Course, filled, opened
 from cxmeasure.results import Estimates
 
 
@@ -101,15 +101,16 @@ def state_probabilities(
     4       2      am  4     0.375
     5       2   leave  4     0.625
     """
-    times = asked(
+    course = opened(
+        episodes,
         (customer_column, episode_column, start_column, end_column),
         by,
         every,
         observed_from,
         observed_until,
         is_tenure=True,
+        conf_level=conf_level,
     )
-    course = counted(episodes, times, conf_level)
     begin = course.begins / np.maximum(course.begins.sum(axis=1, keepdims=True), 1)
     n_begin = course.begins.sum(axis=1)
     if begins_in is not None:
@@ -132,7 +133,7 @@ def state_probabilities(
         assumptions=(
             "Customers move independently of one another.",
             ALIKE,
-            *([LATE] if times.observed_from else []),
+            *([LATE] if course.is_late else []),
         ),
         conf_level=conf_level,
         details={"scope": pd.DataFrame([course.dropped])},
@@ -197,15 +198,16 @@ def time_in_episode(
     2      am       2      0.50          3       1
     3      am       3      0.50          2       0
     """
-    times = asked(
+    course = opened(
+        episodes,
         (customer_column, episode_column, start_column, end_column),
         by,
         every,
         observed_from,
         observed_until,
         is_tenure=False,
+        conf_level=conf_level,
     )
-    course = counted(episodes, times, conf_level)
     # Each episode is a group of its own, with two states: in it, and no longer.
     n_states = len(course.states)
     at_risk = course.at_risk.transpose(0, 2, 1).reshape(-1, course.at_risk.shape[1])
@@ -233,7 +235,7 @@ def time_in_episode(
         assumptions=(
             "Episodes end independently of one another; several of one customer need not.",
             ALIKE,
-            *([LATE] if times.observed_from else []),
+            *([LATE] if course.is_late else []),
         ),
         conf_level=conf_level,
         details={

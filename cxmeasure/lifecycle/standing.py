@@ -11,10 +11,11 @@ import pandas as pd
 
 from cxmeasure import _arguments
 from cxmeasure._stats import intervals
-from cxmeasure.errors import ArgumentError, EstimationError
-from cxmeasure.lifecycle.calendar_days import day_of, month_labels, snapshots
+from cxmeasure.errors import EstimationError
+from cxmeasure.lifecycle.calendar_days import month_labels, snapshots
+from cxmeasure.lifecycle.opening import groups_of, spells_asked
 from cxmeasure.lifecycle.reduce import GONE, Spells, tally_spells
-from cxmeasure.results import COLUMNS, Estimates
+from cxmeasure.results import Estimates
 
 COHORTS = ("all", "month", "quarter", "year")
 _OWN = ("cohort", "calendar", "snapshot", "episode", "from_episode", "to_episode", "n_moved")
@@ -103,15 +104,13 @@ def occupancy(
     5 2024-03-31  become  2       0.5
     """
     conf_level = _arguments.share(conf_level, name="conf_level")
-    spells = Spells(
-        customer_column,
-        episode_column,
-        start_column,
-        end_column,
-        by=grouping(by),
-        every=snapshots(every),
+    spells = spells_asked(
+        (customer_column, episode_column, start_column, end_column),
+        by,
+        snapshots(every),
+        observed_until,
+        own=_OWN,
         cohort=_arguments.choice(cohort, COHORTS, name="cohort"),
-        observed_until=day_of(observed_until, name="observed_until"),
     )
     grid = _grid(episodes, spells)
     here = _occupied(grid)
@@ -207,15 +206,13 @@ def transitions(
     """
     conf_level = _arguments.share(conf_level, name="conf_level")
     calendar = _arguments.choice(calendar, COHORTS, name="calendar")
-    spells = Spells(
-        customer_column,
-        episode_column,
-        start_column,
-        end_column,
-        by=grouping(by),
-        every=snapshots(every),
+    spells = spells_asked(
+        (customer_column, episode_column, start_column, end_column),
+        by,
+        snapshots(every),
+        observed_until,
+        own=_OWN,
         cohort=_arguments.choice(cohort, COHORTS, name="cohort"),
-        observed_until=day_of(observed_until, name="observed_until"),
     )
     grid = _grid(episodes, spells)
     labels, when = _periods(_dates(grid.days), calendar)
@@ -248,32 +245,19 @@ def transitions(
     )
 
 
-def grouping(by: Sequence[str]) -> list[str]:
-    """Return the columns of `by`; refuse names that the result has of its own."""
-    groups = _arguments.names(by, name="by")
-    if clash := [column for column in groups if column in (*COLUMNS, *_OWN)]:
-        raise ArgumentError(
-            f"by={groups!r}: the result has a column {clash[0]!r} of its own; rename yours first."
-        )
-    return groups
-
-
 def _grid(episodes: Any, spells: Spells) -> Grid:
     tally, last = tally_spells(episodes, spells)
     days = _days(tally, spells.every, last)
     names = sorted({*tally["episode"], *tally["next"]} - {GONE})
-    keys = spells.keys
-    groups = tally[keys].drop_duplicates(ignore_index=True)
-    group = tally.groupby(keys, dropna=False, sort=False).ngroup() if keys else pd.Series(0, tally.index)
+    groups, group = groups_of(tally, spells)
     place = {name: i for i, name in enumerate(names)} | {GONE: -1}
-    named = groups.rename(columns={f"by_{i}": column for i, column in enumerate(spells.by)})
-    if "cohort" in named:
-        named["cohort"] = month_labels(named["cohort"], spells.cohort)
+    if "cohort" in groups:
+        groups["cohort"] = month_labels(groups["cohort"], spells.cohort)
     return Grid(
-        groups=named if keys else pd.DataFrame(index=range(1)),
+        groups=groups,
         episodes=names,
         days=days,
-        group=group.to_numpy().astype(np.int64),
+        group=group,
         episode=tally["episode"].map(place).to_numpy().astype(np.int64),
         following=tally["next"].map(place).to_numpy().astype(np.int64),
         first=np.searchsorted(days, tally["start"].to_numpy()).astype(np.int64),
