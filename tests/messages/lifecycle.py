@@ -14,12 +14,15 @@ MODULES = [
     "cxmeasure/lifecycle/reduce/periods.py",
     "cxmeasure/lifecycle/standing.py",
     "cxmeasure/lifecycle/worth.py",
+    "cxmeasure/lifecycle/opening.py",
     "cxmeasure/lifecycle/course.py",
     "cxmeasure/lifecycle/lasting.py",
     "cxmeasure/lifecycle/competing.py",
     "cxmeasure/lifecycle/leaving.py",
     "cxmeasure/lifecycle/reduce/purchases.py",
     "cxmeasure/lifecycle/buying.py",
+    "cxmeasure/lifecycle/reduce/labelled.py",
+    "cxmeasure/lifecycle/steadiness.py",
 ]
 
 DAYS = pd.to_datetime(["2024-01-05", "2024-03-01", "2024-09-01", "2024-12-30"])
@@ -112,6 +115,19 @@ def alive(customers=HISTORIES, **choices):
     return lambda: lifecycle.probability_alive(customers, **choices)
 
 
+SORTED = pd.DataFrame({"kind": list("ab") * 30, "x": np.arange(60.0), "spent": np.arange(60) % 7})
+
+
+def stability(customers=SORTED, **choices):
+    choices = {"outcome_column": "spent", "segment_column": "kind"} | choices
+    return lambda: lifecycle.segment_stability(customers, **choices)
+
+
+def made(assign, **choices):
+    choices = {"feature_columns": ["x"]} | choices
+    return stability(segment_column=None, assign=assign, **choices)
+
+
 NOBODY = pd.array([None] * 3, "Int64")
 CALLS = {
     # the calendar
@@ -189,4 +205,14 @@ CALLS = {
     "nobody who came back": alive(HISTORIES.assign(frequency=0, recency=0.0)),
     "customers all alike": alive(HISTORIES.assign(frequency=4, recency=38.0)),
     "a column of probabilities that is there already": alive(HISTORIES.assign(probability_alive=1.0)),
+    # segments
+    "no segment, and no making of one": stability(segment_column=None),
+    "a making of segments from nothing": made(lambda train, rows: rows["x"], feature_columns=[]),
+    "a making of too few labels": made(lambda train, rows: [1]),
+    "one segment": made(lambda train, rows: [0] * len(rows)),
+    "a segment that is missing": stability(SORTED.assign(kind=SORTED["kind"].where(SORTED["x"] > 2))),
+    "an outcome of text": stability(outcome_column="kind"),
+    "an outcome that stands still": stability(SORTED.assign(spent=1)),
+    "a handful of customers": stability(SORTED.head(9)),
+    "a seed for a generator": stability(rng=1),
 }
