@@ -38,7 +38,7 @@ def purchase_histories(
     frame = with_day(frame, "at", "day")
     if value_column is None:
         frame = frame.with_columns(value=nw.lit(0.0))
-    last = _checked(frame, customer_column, time_column, value_column, observed_until)
+    last = last_day_checked(frame, customer_column, time_column, value_column, observed_until)
     days = frame.group_by("customer", "day").agg(nw.col("value").sum())
     days = days.with_columns(first=nw.col("day").min().over("customer"))
     days = days.with_columns(is_repeat=(nw.col("day") > nw.col("first")).cast(nw.Int64))
@@ -58,9 +58,10 @@ def purchase_histories(
     )
 
 
-def _checked(
+def last_day_checked(
     frame: Lazy, customer_column: str, time_column: str, value_column: str | None, until: date | None
 ) -> int:
+    """Return the day number of the end; refuse what cannot be read."""
     flags = frame.with_columns(
         rows=nw.lit(1),
         n_nobody=nw.col("customer").is_null().cast(nw.Int64),

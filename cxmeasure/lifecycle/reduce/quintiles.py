@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxmeasure._frames import Kind, Lazy, adopt, collect
 from cxmeasure.lifecycle.reduce.calendar import with_day
-from cxmeasure.lifecycle.reduce.purchases import _checked
+from cxmeasure.lifecycle.reduce.purchases import last_day_checked
 
 MEASURES = ("days_since", "n_purchases", "value_per_purchase")
 SCORES = ("recency_score", "frequency_score", "value_score")
@@ -47,7 +47,7 @@ def scored_customers(
         "value": (value_column, "number"),
     }
     frame = with_day(adopt(purchases, roles, name="purchases"), "at", "day")
-    last = _checked(frame, customer_column, time_column, value_column, observed_until)
+    last = last_day_checked(frame, customer_column, time_column, value_column, observed_until)
     days = frame.group_by("customer", "day").agg(nw.col("value").sum())
     days = days.with_columns(one=nw.lit(1))
     rows = days.group_by("customer").agg(nw.col("day").max(), nw.col("one", "value").sum())
