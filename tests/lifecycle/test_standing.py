@@ -147,3 +147,12 @@ def test_charts_are_drawn_with_groups_too() -> None:
         (lifecycle.transitions, lifecycle.chart.transitions),
     ):
         assert draw(function(lives(), by=["plan"], observed_until=UNTIL)).to_dict()["description"]
+
+
+def test_what_follows_the_last_day_observed_is_no_move() -> None:
+    days = pd.to_datetime(["2024-01-01", "2024-01-03"])
+    episodes = pd.DataFrame(
+        {"customer_id": 1, "episode": ["new", "old"], "start": days, "end": [days[1], pd.NaT]}
+    )
+    found = lifecycle.transitions(episodes, every="day", observed_until="2024-01-02").table
+    assert found[["from_episode", "to_episode", "n"]].to_numpy().tolist() == [["new", "new", 1]]

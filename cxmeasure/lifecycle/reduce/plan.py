@@ -182,7 +182,7 @@ def _at_points(rows: Lazy, cuts: Sequence[str]) -> Lazy:
     # its own; nor a computed list, which DuckDB computes once more to see whether it is empty.
     places = nw.lit(" ".join(map(str, range(len(cuts) + 1)))).str.split(" ")
     rows = rows.with_columns(place=places).explode("place", empty_as_null=False, keep_nulls=False)
-    start = nw.when(nw.col("place") == "0").then(nw.col("snapshot"))
+    start: nw.Expr = nw.when(nw.col("place") == "0").then(nw.col("snapshot"))
     for i, cut in enumerate(cuts, start=1):
         start = nw.when(nw.col("place") == str(i)).then(nw.col(cut)).otherwise(start)
     rows = rows.with_columns(start=start)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
 from cxmeasure.errors import DataError
-from cxmeasure.lifecycle.reduce.calendar import day_number, with_civil, with_day, with_snapshot
+from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_civil, with_day, with_snapshot
 
 GONE: Final = ""
 _OPEN: Final = 10**7
@@ -54,25 +54,31 @@ def tally_spells(episodes: Any, spells: Spells) -> tuple[pd.DataFrame, int]:
     order: dict[str, Any] = {"order_by": ["from", "to"]}
     frame = frame.with_columns(to=nw.col("to").fill_null(_OPEN))
     frame = frame.with_columns(reach=nw.col("to").shift(1).over("customer", **order))
-    frame = frame.with_columns(first=nw.col("from").min().over("customer"))
-    last = checked(frame, spells, names)
+    frame, sums, tops = _with_flags(frame, names)
     frame = with_snapshot(with_snapshot(frame, "from", "start", spells.every), "to", "end", spells.every)
-    frame = frame.with_columns(end=nw.min_horizontal("end", nw.lit(last + 1)))
-    frame = frame.filter(nw.col("start") < nw.col("end"))
+    frame = frame.with_columns(is_seen=(nw.col("start") < nw.col("end")).cast(nw.Int64))
+    frame = _with_cohort(_with_next(frame), spells.cohort)
+    keys = [*spells.keys, "episode", "start", "end", "next"]
+    group = frame.group_by(*keys, "is_seen")
+    # Counted and checked in one query: a lazy table may stand for a whole log.
+    tally = collect(group.agg(*(nw.col(x).sum() for x in sums), *(nw.col(x).max() for x in tops)))
+    last = _refused(tally[sums].sum(), tally[tops].max(), spells)
+    tally = tally[(tally["is_seen"] == 1) & (tally["start"] <= last)].rename(columns={"rows": "n"})
+    tally["next"] = tally["next"].where(tally["end"] <= last, GONE).fillna(GONE)
+    tally["end"] = tally["end"].clip(upper=last + 1)
+    tally[["start", "end", "n"]] = tally[["start", "end", "n"]].astype("int64")
+    return tally.groupby(keys, dropna=False)["n"].sum().reset_index(), last
+
+
+def _with_next(frame: Lazy) -> Lazy:
+    """Add the episode that begins at the snapshot at which one ends; what no snapshot sees is passed over."""
     over: dict[str, Any] = {"order_by": "start"}
     frame = frame.with_columns(
-        next=nw.col("episode").shift(-1).over("customer", **over),
-        then=nw.col("start").shift(-1).over("customer", **over),
+        next=nw.col("episode").shift(-1).over("customer", "is_seen", **over),
+        then=nw.col("start").shift(-1).over("customer", "is_seen", **over),
     )
-    frame = frame.with_columns(
-        next=nw.when(nw.col("then") == nw.col("end")).then(nw.col("next")).otherwise(nw.lit(GONE))
-    )
-    frame = _with_cohort(frame, spells.cohort)
-    keys = [*spells.keys, "episode", "start", "end", "next"]
-    tally = collect(frame.group_by(*keys).agg(n=nw.len()))
-    tally["next"] = tally["next"].fillna(GONE)
-    tally[["start", "end", "n"]] = tally[["start", "end", "n"]].astype("int64")
-    return tally.sort_values(keys, kind="stable", ignore_index=True), last
+    follows = nw.col("then") == nw.col("end")
+    return frame.with_columns(next=nw.when(follows).then(nw.col("next")).otherwise(nw.lit(GONE)))
 
 
 def adopted(episodes: Any, spells: Spells) -> tuple[Lazy, list[str]]:
@@ -114,6 +120,13 @@ def _of_files(path: str) -> list[str]:
 
 def checked(frame: Lazy, spells: Spells, names: Sequence[str]) -> int:
     """Return the last snapshot of the observation; refuse rows that cannot be episodes."""
+    seen, sums, tops = _with_flags(frame, names)
+    row = collect(seen.select(*(nw.col(x).sum() for x in sums), *(nw.col(x).max() for x in tops))).iloc[0]
+    return _refused(row[sums], row[tops], spells)
+
+
+def _with_flags(frame: Lazy, names: Sequence[str]) -> tuple[Lazy, list[str], list[str]]:
+    """Add what is wrong with each row as 0 or 1, and the last days it knows of; return their names."""
     flags = {
         "n_nobody": nw.col("customer").is_null(),
         "n_nowhere": nw.col("episode").is_null(),
@@ -121,17 +134,21 @@ def checked(frame: Lazy, spells: Spells, names: Sequence[str]) -> int:
         "n_backwards": nw.col("to") < nw.col("from"),
         "n_overlap": nw.col("from") < nw.col("reach"),
     }
-    seen = frame.with_columns(
+    frame = frame.with_columns(
         rows=nw.lit(1),
+        began=nw.col("from"),
         ended=nw.when(nw.col("to") < _OPEN).then(nw.col("to")),
         **{name: flag.fill_null(False).cast(nw.Int64) for name, flag in flags.items()},
     )
     if "until" in names:
-        seen = with_day(seen, "until", "until_day")
-    tops = ["from", "ended", *(["until_day"] if "until" in names else [])]
-    sums = [nw.col(name).sum() for name in ("rows", *flags)]
-    row = collect(seen.select(*sums, *(nw.col(name).max() for name in tops))).iloc[0]
-    refuse_if_empty(0 if pd.isna(row["rows"]) else int(row["rows"]), name=spells.name)
+        frame = with_day(frame, "until", "until_day")
+    tops = ["began", "ended", *(["until_day"] if "until" in names else [])]
+    return frame, ["rows", *flags], tops
+
+
+def _refused(counts: "pd.Series[Any]", tops: "pd.Series[Any]", spells: Spells) -> int:
+    n_rows = 0 if pd.isna(counts["rows"]) else int(counts["rows"])
+    refuse_if_empty(n_rows, name=spells.name)
     complaints = {
         "n_nobody": f"have no {spells.customer_column!r}; each needs its customer.",
         "n_nowhere": f"have no {spells.episode_column!r}; say which episode it was.",
@@ -141,22 +158,23 @@ def checked(frame: Lazy, spells: Spells, names: Sequence[str]) -> int:
         "n_overlap": "start before the customer's last one ended; a customer is in one at a time.",
     }
     for name, complaint in complaints.items():
-        if row[name]:
-            raise DataError(f"{int(row[name]):,} of the {int(row['rows']):,} {spells.name} {complaint}")
+        if counts[name]:
+            raise DataError(f"{int(counts[name]):,} of the {n_rows:,} {spells.name} {complaint}")
     if spells.observed_until is not None:
         return day_number(spells.observed_until)
-    known = [float(row[name]) for name in tops]
-    return int(known[-1] if "until" in names and not np.isnan(known[-1]) else np.nanmax(known))
+    known = tops.astype(float).to_numpy()
+    return int(known[-1] if "until_day" in tops.index and not np.isnan(known[-1]) else np.nanmax(known))
 
 
 def _with_cohort(frame: Lazy, cohort: str) -> Lazy:
     if cohort == "all":
         return frame
+    frame = frame.with_columns(first=nw.col("from").min().over("customer"))
     frame = with_civil(frame, "first", "first_")
     year, month = nw.col("first_year"), nw.col("first_month")
     number = {
         "month": year * 100 + month,
-        "quarter": year * 100 + (month + 2) // 3,
+        "quarter": year * 100 + whole(month + 2, 3),
         "year": year,
     }[cohort]
     return frame.with_columns(cohort=number)

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from cxmeasure._frames import Lazy, collect
-from cxmeasure.lifecycle.reduce.calendar import day_number, with_civil, with_day, with_snapshot
+from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_civil, with_day, with_snapshot
 from cxmeasure.lifecycle.reduce.spells import Spells, adopted, checked
 
 NOWHERE: Final = ""
@@ -135,10 +135,10 @@ def _in_periods(frame: Lazy, times: Times, last: int) -> Lazy:
     stayed = (nw.col("away") - nw.col("origin")) * 1000
     return frame.with_columns(
         # An end on the first day of the observation is seen, so the period began the day before.
-        entry=(nw.max_horizontal(before - 1000, nw.lit(0)) + length - 1) // length,
+        entry=whole(nw.max_horizontal(before - 1000, nw.lit(0)) + length - 1, length),
         exit=nw.when(nw.col("is_over") == 1)
-        .then(nw.max_horizontal((stayed + length - 1) // length, nw.lit(1)))
-        .otherwise(stayed // length),
+        .then(nw.max_horizontal(whole(stayed + length - 1, length), nw.lit(1)))
+        .otherwise(whole(stayed, length)),
     )
 
 
@@ -146,7 +146,7 @@ def _with_index(frame: Lazy, column: str, every: str) -> Lazy:
     if every == "day":
         return frame.with_columns(nw.col(column).alias(f"{column}_index"))
     if every == "week":
-        return frame.with_columns(((nw.col(column) + 3) // 7).alias(f"{column}_index"))
+        return frame.with_columns(whole(nw.col(column) + 3, 7).alias(f"{column}_index"))
     frame = with_civil(frame, column, f"{column}_")
     index = nw.col(f"{column}_year") * 12 + nw.col(f"{column}_month")
     return frame.with_columns(index.alias(f"{column}_index"))
