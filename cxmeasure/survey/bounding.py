@@ -12,6 +12,7 @@ from cxmeasure._stats import intervals
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.results import Estimates
+from cxmeasure.survey.clustering import ASSUMED, customers, over_customers, quantile, refuse_without
 from cxmeasure.survey.grouping import grouping, regrouped
 from cxmeasure.survey.moments import defined
 from cxmeasure.survey.reduce import tally_answers
@@ -26,6 +27,7 @@ def nps_bias(
     score_column: str = "ltr",
     responded_column: str = "has_answered",
     weight_column: str | None = None,
+    cluster_column: str | None = None,
     shares: Mapping[str, float] | None = None,
     rates: Mapping[str, float] | None = None,
     conf_level: float = 0.95,
@@ -42,6 +44,9 @@ def nps_bias(
         because a follow-up asked those who had not answered.
     score_column, responded_column, weight_column : str
         Its columns: scores 0–10, whether the first invitation was answered, weights.
+    cluster_column : str, optional
+        Whose invitation it is, where one customer may have several: errors are then those of sums over
+        customers (one row a customer is taken out of the engine), or over invitations where that is larger.
     shares, rates : mapping, optional
         Instead of a table, what is assumed: the share and the response rate of each ``promoter``,
         ``passive`` and ``detractor``. One share may be left out. No interval then.
@@ -85,13 +90,21 @@ def nps_bias(
         raise ArgumentError(
             "Give either the invitations, or shares= and rates=; received both or too little."
         )
+    n_customers = None
     if invitations is None:
         cells = _assumed(shares or {}, rates or {})
         estimates, errors, n = _identity(cells), np.full(5, np.nan), 0
     else:
         cells, squares, n = _counted(invitations, score_column, responded_column, weight_column)
-        estimates, errors = _identity(cells), _linearised(cells, squares)
-    half = intervals.z_value(conf_level) * errors
+        gradients = _gradients(cells)
+        estimates, errors = _identity(cells), np.sqrt((gradients**2 * squares.ravel()).sum(axis=1))
+        if cluster_column is not None:
+            choices = {"score_column": score_column, "weight_column": weight_column}
+            over, n_customers = _over_customers(
+                invitations, gradients, responded_column, cluster_column, choices
+            )
+            errors = np.maximum(errors, over)
+    half = quantile(conf_level, n_customers) * errors
     scale = np.array([100, 1, 100, 100, 100])
     table = pd.DataFrame(
         {
@@ -130,16 +143,35 @@ def _identity(cells: Floats) -> Floats:
     return found
 
 
-def _linearised(cells: Floats, squares: Floats) -> Floats:
-    """Return the standard errors: derivatives by a complex step, exact to the last bits."""
+def _gradients(cells: Floats) -> Floats:
+    """Return the derivatives (terms × cells) by a complex step, exact to the last bits."""
     gradients = np.empty((5, cells.size))
     for position in range(cells.size):
         moved = cells.astype(complex)
         moved.flat[position] += _STEP * 1j
         # The shares are of one total: moving one moves the total.
         gradients[:, position] = (_identity(moved / moved.sum()).imag) / _STEP
-    errors: Floats = np.sqrt((gradients**2 * squares.ravel()).sum(axis=1))
-    return errors
+    return gradients
+
+
+def _over_customers(
+    invitations: Any,
+    gradients: Floats,
+    responded_column: str,
+    cluster_column: str,
+    choices: Mapping[str, Any],
+) -> tuple[Floats, int]:
+    """Return the standard errors of sums over customers, and how many customers there are."""
+    tally = tally_answers(
+        invitations, defined("nps", None, None).coding, by=[responded_column, cluster_column], **choices
+    )
+    codes = customers(tally["by_1"], cluster_column)
+    w, first, second = (tally[name].to_numpy(float) for name in ("w", "wf", "wff"))
+    classes = np.column_stack([(second + first) / 2, w - second, (second - first) / 2])
+    # The cells are class × (answered, silent).
+    side = np.where(tally["by_0"].astype(float) == 1, 0, 1)
+    influence = np.einsum("rc,tcr->rt", classes, gradients.reshape(len(gradients), 3, 2)[:, :, side])
+    return np.sqrt(over_customers(influence / w.sum(), codes)), int(codes.max()) + 1
 
 
 def _assumed(shares: Mapping[str, float], rates: Mapping[str, float]) -> Floats:
@@ -206,6 +238,7 @@ def worst_case_bounds(
     metric: str = "nps",
     by: Sequence[str] = (),
     weight_column: str | None = None,
+    cluster_column: str | None = None,
     scale: tuple[float, float] | None = None,
     threshold: float | None = None,
     conf_level: float = 0.95,
@@ -224,6 +257,9 @@ def worst_case_bounds(
         Columns that make the groups.
     weight_column : str, optional
         Design weights.
+    cluster_column : str, optional
+        Whose invitation it is, where one customer may have several: the errors are then those of sums over
+        customers, or over invitations where that is larger.
     scale, threshold
         As in `metric`.
     conf_level : float
@@ -270,19 +306,33 @@ def worst_case_bounds(
     if definition.family == "mean" and not (coding.low > -1e300 and coding.high < 1e300):
         raise ArgumentError(f"metric={metric!r} has no worst answer without scale=(lowest, highest).")
     tally = tally_answers(
-        invitations, coding, score_column=score_column, by=groups, weight_column=weight_column
+        invitations,
+        coding,
+        score_column=score_column,
+        by=groups,
+        weight_column=weight_column,
+        cluster_column=cluster_column,
     )
+    if cluster_column is not None:
+        refuse_without(int(tally["n_silent_without"].sum()), cluster_column)
     ends = {"net share": (-1.0, 1.0), "share": (0.0, 1.0)}.get(definition.family, (coding.low, coding.high))
     centre = tally["centre"].to_numpy(float)
     bounds = [_filled(tally, end - centre) for end in ends]
     (low, low_error), (high, high_error) = bounds
     reach = _imbens_manski(high - low, np.maximum(low_error, high_error), conf_level)
+    if cluster_column is not None:
+        degrees = tally["clusters_invited"].to_numpy(float) - 1
+        reach = reach * intervals.t_value(conf_level, degrees) / intervals.z_value(conf_level)
     outer = (
         np.maximum(low - reach * low_error + centre, ends[0]),
         np.minimum(high + reach * high_error + centre, ends[1]),
     )
     n, keys = (tally["n"] + tally["n_missing"]).to_numpy(), regrouped(tally, groups)
     rate = tally["w"] / (tally["w"] + tally["w_missing"])
+    alone = (
+        (tally["clusters_invited"] < 2).to_numpy() if cluster_column is not None else np.zeros(len(n), bool)
+    )
+    notes = np.where(alone, "one customer only: no interval", "")
     parts = [
         keys.assign(
             term=term,
@@ -292,7 +342,7 @@ def worst_case_bounds(
             conf_low=outer[0] * definition.factor,
             conf_high=outer[1] * definition.factor,
             unit=definition.unit,
-            note="",
+            note=notes,
             response_rate=rate,
         )
         for term, (value, error) in zip(("lowest", "highest"), bounds, strict=True)
@@ -303,7 +353,9 @@ def worst_case_bounds(
         estimand=f"{definition.label} of everybody invited: the range that the answers leave open",
         method="Worst-case bounds (Manski 1990) with the interval of Imbens & Manski (2004)",
         assumptions=(
-            "Invitations are independent draws from the customers meant.",
+            ASSUMED
+            if cluster_column is not None
+            else "Invitations are independent draws from the customers meant.",
             "Nothing is assumed about those who did not answer.",
         ),
         conf_level=conf_level,
@@ -319,6 +371,15 @@ def _filled(tally: pd.DataFrame, value: Floats) -> tuple[Floats, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (wf + silent * value) / total
         squares = w2ff - 2 * mean * w2f + mean**2 * w2 + silent2 * (value - mean) ** 2
+        if "clusters_invited" in tally:
+            m, ww, wf_, ff, ss, ws, fs = (
+                tally[name].to_numpy(float)
+                for name in ("clusters_invited", "cww", "cwf", "cff", "css", "cws", "cfs")
+            )
+            # Σ over customers of (Σwf − mean · Σw + (value − mean) · Σw of the silent)².
+            gap = value - mean
+            over = ff - 2 * mean * wf_ + mean**2 * ww + 2 * gap * (fs - mean * ws) + gap**2 * ss
+            squares = np.where(m > 1, np.maximum(squares, over * m / (m - 1)), np.nan)
         return mean, np.sqrt(np.maximum(squares, 0)) / total
 
 

@@ -153,6 +153,12 @@ def _effective(spread: Floats, variance: Floats, degrees: Floats, n: Floats, mos
     return np.minimum(n, np.where(np.isnan(variance), np.minimum(1.0, most_alike), found))
 
 
+def effective_number(spread: float, variance: float, degrees: float, n: float, most_alike: float) -> float:
+    """Return the same of one group."""
+    given = (np.array([value]) for value in (spread, variance, degrees, n, most_alike))
+    return float(_effective(*given)[0])
+
+
 def corrected(found: Moments, population_size: Floats) -> Moments:
     """Return the moments with the finite-population correction 1 − n/N of the variance."""
     rest = 1 - found.n / population_size

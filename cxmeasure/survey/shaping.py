@@ -1,8 +1,10 @@
 """Do the satisfied and the dissatisfied answer more than the middle? The response curve, and fatigue."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
@@ -13,6 +15,7 @@ from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError, EstimationError
 from cxmeasure.results import Estimates
 from cxmeasure.survey.answering import Design, Fit, fit_logit
+from cxmeasure.survey.clustering import ASSUMED, customers, quantile
 from cxmeasure.survey.reduce import tally_arms, tally_bands, tally_within
 
 _KINDS = ("behaviour", "service record", "follow-up", "past score")
@@ -27,6 +30,7 @@ def response_curve(
     proxy_kind: str,
     responded_column: str = "has_answered",
     weight_column: str | None = None,
+    cluster_column: str | None = None,
     conf_level: float = 0.95,
 ) -> Estimates:
     """Test whether answering is U-shaped in satisfaction, by a proxy of it known for everybody invited.
@@ -44,6 +48,9 @@ def response_curve(
     weight_column : str, optional
         With a ``follow-up``: 1 for respondents, and for each silent person drawn how many silent ones
         stand behind.
+    cluster_column : str, optional
+        Whose invitation it is, where one customer may have several: errors are then those of sums over
+        customers, or over invitations where that is larger.
     conf_level : float
         Level of the intervals, in 0–1.
 
@@ -92,8 +99,12 @@ def response_curve(
             "proxy_kind='past score' cannot show who answers: a past score is known only of those who "
             "answered before. Take a behaviour, a service record, or a follow-up sample of the silent."
         )
-    bands = tally_bands(
-        invitations, responded_column=responded_column, proxy_column=proxy_column, weight_column=weight_column
+    bands, people = tally_bands(
+        invitations,
+        responded_column=responded_column,
+        proxy_column=proxy_column,
+        weight_column=weight_column,
+        customer_column=cluster_column,
     )
     if bands["s"].sum() in (0, bands["n"].sum()) or len(bands) < 3:
         raise EstimationError(
@@ -109,28 +120,57 @@ def response_curve(
         raise EstimationError(
             "In part of the proxy's range everybody or nobody answered; the curve has no finite slope there."
         )
-    covariance = fit.sigma if weight_column is None else fit.robust
+    covariances, n_customers = (fit.sigma if weight_column is None else fit.robust)[None], None
+    if people is not None and cluster_column is not None:
+        codes = customers(people["customer"], cluster_column)
+        n_customers = int(codes.max()) + 1
+        covariances = np.stack([covariances[0], _over_customers(fit, design, people, codes)])
     reached = np.cumsum(bands["w"]) / bands["w"].sum()
     ends = np.array([z[int(np.searchsorted(reached, end))] for end in _ENDS])
-    table = _slopes(fit, covariance, ends, middle, reach, conf_level)
+    degrees = np.inf if n_customers is None else n_customers - 1.0
+    table = _slopes(fit, covariances, ends, middle, reach, conf_level, degrees)
     return Estimates(
         table=table.assign(n=int(bands["n"].sum())),
         estimand=f"How the chance of an answer runs along {proxy_column} among everybody invited",
         method="Logit with a square, two slopes tested at the 5th and 95th percentile (Lind & Mehlum 2010)",
         assumptions=(
             "The proxy goes with satisfaction in one direction; noise in it flattens the curve.",
-            "Invitations are answered independently of one another.",
+            "Invitations are answered independently of one another." if people is None else ASSUMED,
         ),
         conf_level=conf_level,
         details={
-            "curve": _curve(fit, covariance, middle, reach, conf_level),
+            "curve": _curve(fit, covariances, middle, reach, quantile(conf_level, n_customers)),
             "bands": pd.DataFrame({"at": x, "n": bands["n"], "response_rate": bands["ws"] / bands["w"]}),
         },
     )
 
 
+def _over_customers(fit: Fit, design: Design, people: pd.DataFrame, codes: npt.NDArray[np.intp]) -> Floats:
+    """Return the sandwich covariance whose filling is of scores added up by customer."""
+    at = people["place"].to_numpy(int)
+    scale = design.cells["n"].sum() / design.cells["w"].sum()
+    rest = (people["ws"] - fit.propensity[at] * people["w"]).to_numpy(float) * scale
+    m = int(codes.max()) + 1
+    scores = [np.bincount(codes, weights=rest * column[at], minlength=m) for column in design.matrix.T]
+    filling = np.array(scores) @ np.array(scores).T * m / (m - 1)
+    found: Floats = fit.sigma @ filling @ fit.sigma
+    return found
+
+
+def _errors(gradients: Floats, covariances: Floats) -> Floats:
+    """Return the largest standard error that any of the covariances gives."""
+    found: Floats = np.sqrt(np.einsum("ij,mjk,ik->mi", gradients, covariances, gradients).max(axis=0))
+    return found
+
+
 def _slopes(
-    fit: Fit, covariance: Floats, ends: Floats, middle: float, reach: float, conf_level: float
+    fit: Fit,
+    covariances: Floats,
+    ends: Floats,
+    middle: float,
+    reach: float,
+    conf_level: float,
+    degrees: float,
 ) -> pd.DataFrame:
     _, b1, b2 = fit.coefficient
     gradients = np.array([[0, 1, 2 * ends[0]], [0, 1, 2 * ends[1]], [0, -0.5 / b2, 0.5 * b1 / b2**2]])
@@ -139,10 +179,11 @@ def _slopes(
         [(b1 + 2 * b2 * ends[0]) / reach, (b1 + 2 * b2 * ends[1]) / reach, middle + vertex * reach]
     )
     scale = np.array([1 / reach, 1 / reach, reach])
-    errors = np.sqrt(np.einsum("ij,jk,ik->i", gradients, covariance, gradients)) * scale
+    errors = _errors(gradients, covariances) * scale
     statistic = np.array([*(estimates[:2] / errors[:2]), np.nan])
-    low, high = special.ndtr(statistic[0]), special.ndtr(-statistic[1])
-    half = intervals.z_value(conf_level) * errors
+    below = special.ndtr if np.isinf(degrees) else partial(special.stdtr, degrees)
+    low, high = below(statistic[0]), below(-statistic[1])
+    half = quantile(conf_level, None if np.isinf(degrees) else degrees + 1) * errors
     inside = ends[0] < vertex < ends[1]
     alpha = 1 - conf_level
     shape = "no U: its shape is not settled"
@@ -169,11 +210,11 @@ def _slopes(
     )
 
 
-def _curve(fit: Fit, covariance: Floats, middle: float, reach: float, conf_level: float) -> pd.DataFrame:
+def _curve(fit: Fit, covariances: Floats, middle: float, reach: float, steps: float) -> pd.DataFrame:
     z = np.linspace(-1, 1, _POINTS)
     x = np.column_stack([np.ones_like(z), z, z**2])
     eta = x @ fit.coefficient
-    half = intervals.z_value(conf_level) * np.sqrt(np.einsum("ij,jk,ik->i", x, covariance, x))
+    half = steps * _errors(x, covariances)
     return pd.DataFrame(
         {
             "at": middle + reach * z,

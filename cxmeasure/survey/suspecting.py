@@ -1,11 +1,11 @@
 """What flags do to a score: all answers, those kept, and the share of each suspicion."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
 from cxmeasure._stats import intervals
-from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError
 from cxmeasure.results import Estimates
 from cxmeasure.survey.moments import Definition, limits, moments
@@ -55,9 +55,11 @@ def with_and_without(
     )
 
 
-def _scores(cells: pd.DataFrame, kept: Floats, definition: Definition, conf_level: float) -> pd.DataFrame:
+def _scores(
+    cells: pd.DataFrame, kept: npt.NDArray[np.bool_], definition: Definition, conf_level: float
+) -> pd.DataFrame:
     """Return the score of all, of the kept, and the difference, whose two sides share answers."""
-    sums = pd.concat([cells[_MOMENTS].sum(), cells.loc[kept, _MOMENTS].sum()], axis=1).T
+    sums = pd.DataFrame([cells[_MOMENTS].sum(), cells[kept][_MOMENTS].sum()])
     sums = sums.assign(centre=float(cells["centre"].iloc[0]))
     found = moments(sums, definition.family)
     low, high = limits(found, definition, "wald" if definition.family == "mean" else "score", conf_level)

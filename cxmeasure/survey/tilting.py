@@ -1,17 +1,19 @@
 """How different would the silent have to be? Sensitivity of a score to who did not answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
 from cxmeasure import _arguments
-from cxmeasure._stats import intervals
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError, EstimationError
 from cxmeasure.results import Estimates
+from cxmeasure.survey.clustering import ASSUMED, customers, over_customers, quantile
 from cxmeasure.survey.moments import Definition, defined
 from cxmeasure.survey.reduce import FEATURES, tally_answers, tally_proxy
 
@@ -34,6 +36,7 @@ def sensitivity(
     phi: Sequence[float] = (0.0, 0.5, 1.0),
     rho: Sequence[float] = (-0.05, -0.02, -0.005, 0.005, 0.02, 0.05),
     weight_column: str | None = None,
+    cluster_column: str | None = None,
     scale: tuple[float, float] | None = None,
     threshold: float | None = None,
     conf_level: float = 0.95,
@@ -65,6 +68,9 @@ def sensitivity(
         For ``data-defect``: correlations of answering with the score.
     weight_column : str, optional
         Design weights, for ``tilt`` and ``data-defect``.
+    cluster_column : str, optional
+        Whose invitation it is, where one customer may have several: errors are then those of sums over
+        customers, or over invitations where that is larger.
     conf_level : float
         Level of the intervals, in 0–1.
 
@@ -118,9 +124,11 @@ def sensitivity(
     if (method == "proxy") != (proxy_column is not None):
         raise ArgumentError("method='proxy' and proxy_column= go together; give both or neither.")
     details: dict[str, pd.DataFrame] = {}
+    n_customers: int | None = None
     if method == "proxy":
         values = _numbers(phi, name="phi", lowest=0.0, highest=1.0)
-        table, n = _by_proxy(invitations, definition, score_column, str(proxy_column), values, metric)
+        roles = {"score_column": score_column, "proxy_column": str(proxy_column)}
+        table, n, n_customers = _by_proxy(invitations, definition, roles, cluster_column, values, metric)
     else:
         tally = tally_answers(
             invitations,
@@ -130,13 +138,20 @@ def sensitivity(
             weight_column=weight_column,
         )
         n = int((tally["n"] + tally["n_missing"]).sum())
+        people = None
+        if cluster_column is not None:
+            by = [score_column, cluster_column]
+            choices: dict[str, Any] = {"score_column": score_column, "by": by, "weight_column": weight_column}
+            people = _people(tally_answers(invitations, definition.coding, **choices), cluster_column)
+            n_customers = int(people.codes.max()) + 1
         if method == "tilt":
             first, second = _numbers(g1, name="g1"), _numbers(g2, name="g2")
-            table = _tilted(tally, definition, first, second, middle)
+            table = _tilted(tally, definition, first, second, middle, people)
             details["tipping"] = _tipping(tally, definition, second, middle, turning_point)
         else:
-            table = _defective(tally, definition, _numbers(rho, name="rho", lowest=-1.0, highest=1.0))
-    half = intervals.z_value(conf_level) * table["std_error"]
+            values = _numbers(rho, name="rho", lowest=-1.0, highest=1.0)
+            table = _defective(tally, definition, values, people)
+    half = quantile(conf_level, n_customers) * table["std_error"]
     edges = {"net share": (-100, 100), "share": (0, 1)}.get(definition.family, (-np.inf, np.inf))
     table = table.assign(
         term=metric,
@@ -153,7 +168,7 @@ def sensitivity(
         table=table[[*order, *usual, *rest]],
         estimand=f"{definition.label} of everybody invited, if those who did not answer differ as assumed",
         method=_METHOD_LINES[method],
-        assumptions=_ASSUMED[method],
+        assumptions=_ASSUMED[method] + ((ASSUMED,) if cluster_column is not None else ()),
         conf_level=conf_level,
         details=details,
     )
@@ -199,8 +214,36 @@ def _answered(tally: pd.DataFrame) -> tuple[Floats, Floats, Floats, Floats, floa
     return score, value, w, rows["w2"].to_numpy(float), *silent
 
 
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Sums of each customer by score: its position among the scores (the last: silent), Σw, the customer."""
+
+    at: npt.NDArray[np.intp]
+    w: Floats
+    codes: npt.NDArray[np.intp]
+
+    def variance(self, answered: Floats, silent: Floats) -> Floats:
+        """Return the variance over customers of Σ w × influence, of each score and of the silent."""
+        influence = np.column_stack([answered, silent])[:, self.at] * self.w
+        return over_customers(influence.T, self.codes)
+
+
+def _people(tally: pd.DataFrame, cluster_column: str) -> _People:
+    is_silent = tally["by_0"].isna().to_numpy()
+    scores = np.unique(tally.loc[~is_silent & (tally["n"] > 0).to_numpy(), "by_0"].to_numpy(float))
+    at = np.where(is_silent, len(scores), np.searchsorted(scores, tally["by_0"].to_numpy(float)))
+    w = (tally["w"] + tally["w_missing"]).to_numpy(float)
+    counts = w > 0
+    return _People(at[counts], w[counts], customers(tally.loc[counts, "by_1"], cluster_column))
+
+
 def _tilted(
-    tally: pd.DataFrame, definition: Definition, g1: Floats, g2: Floats, middle: float
+    tally: pd.DataFrame,
+    definition: Definition,
+    g1: Floats,
+    g2: Floats,
+    middle: float,
+    people: _People | None = None,
 ) -> pd.DataFrame:
     score, value, w, w2, silent, silent2 = _answered(tally)
     first, second = (axis.ravel() for axis in np.meshgrid(g1, g2))
@@ -211,6 +254,8 @@ def _tilted(
     estimate = (w @ value + silent * unseen) / total
     influence = value + silent * share / w * (value - unseen[:, None]) - estimate[:, None]
     variance = (influence**2 @ w2 + silent2 * (unseen - estimate) ** 2) / total**2
+    if people is not None:
+        variance = np.maximum(variance, people.variance(influence, unseen - estimate) / total**2)
     return pd.DataFrame(
         {
             "g1": first,
@@ -240,13 +285,18 @@ def _tipping(
     return pd.DataFrame({"g2": g2, "g1_at_turning_point": found})
 
 
-def _defective(tally: pd.DataFrame, definition: Definition, rho: Floats) -> pd.DataFrame:
+def _defective(
+    tally: pd.DataFrame, definition: Definition, rho: Floats, people: _People | None
+) -> pd.DataFrame:
     _, value, w, w2, silent, _ = _answered(tally)
     share = w.sum() / (w.sum() + silent)
     mean = w @ value / w.sum()
     deviation = np.sqrt(w @ (value - mean) ** 2 / w.sum())
     bias = rho * np.sqrt((1 - share) / share) * deviation
-    error = np.sqrt(w2 @ (value - mean) ** 2) / w.sum()
+    variance = float(w2 @ (value - mean) ** 2)
+    if people is not None:
+        variance = max(variance, float(people.variance((value - mean)[None, :], np.zeros(1))[0]))
+    error = np.sqrt(variance) / w.sum()
     with np.errstate(divide="ignore"):
         effective = np.where(share < 1, share / (1 - share) / rho**2, np.inf)
     return pd.DataFrame(
@@ -261,31 +311,38 @@ def _defective(tally: pd.DataFrame, definition: Definition, rho: Floats) -> pd.D
 
 
 def _by_proxy(
-    invitations: Any, definition: Definition, score_column: str, proxy_column: str, phi: Floats, metric: str
-) -> tuple[pd.DataFrame, int]:
+    invitations: Any,
+    definition: Definition,
+    roles: Mapping[str, str],
+    cluster_column: str | None,
+    phi: Floats,
+    metric: str,
+) -> tuple[pd.DataFrame, int, int | None]:
     if definition.family == "net share":
         raise ArgumentError(
             f"metric={metric!r} is a difference of shares; use metric='top_box' for each, or method='tilt'."
         )
-    n, means, products, shift = tally_proxy(
-        invitations, definition.coding, score_column=score_column, proxy_column=proxy_column
-    )
-    point = means.to_numpy()
+    alone = tally_proxy(invitations, definition.coding, **roles)
+    n, shift, point = alone.n, alone.shift, alone.means
     function = _smub if definition.family == "mean" else _mubp
     found = function(point, phi, n)
     if not np.isfinite(found).all():
         raise EstimationError(
-            f"{proxy_column!r} or {score_column!r} does not vary among those who answered; "
+            f"{roles['proxy_column']!r} or {roles['score_column']!r} does not vary among those who answered; "
             "there is no correlation to lean on."
         )
-    covariance = (products.to_numpy() - np.outer(point, point)) / n
     gradients = np.empty((len(found), len(FEATURES)))
     for position in range(len(FEATURES)):
         step = np.zeros_like(point)
         step[position] = 1e-6 * max(abs(point[position]), 1.0)
         ends = function(point + step, phi, n), function(point - step, phi, n)
         gradients[:, position] = (ends[0] - ends[1]) / (2 * step[position])
-    errors = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", gradients, covariance, gradients), 0))
+    variance, n_customers = np.einsum("ij,jk,ik->i", gradients, alone.covariance, gradients), None
+    if cluster_column is not None:
+        over = tally_proxy(invitations, definition.coding, **roles, cluster_column=cluster_column)
+        n_customers = over.n_units
+        variance = np.maximum(variance, np.einsum("ij,jk,ik->i", gradients, over.covariance, gradients))
+    errors = np.sqrt(np.maximum(variance, 0))
     everybody, bias, in_sd = found.reshape(3, -1)
     table = pd.DataFrame(
         {
@@ -297,7 +354,7 @@ def _by_proxy(
             "bias_std_error": errors.reshape(3, -1)[1] * definition.factor,
         }
     )
-    return table, n
+    return table, n, n_customers
 
 
 def _spreads(point: Floats, n: int) -> tuple[float, float, float, float, float, float]:

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.results import Estimates
 from cxmeasure.survey.answering import Fit
 from cxmeasure.survey.calibrating import Margin, projected
+from cxmeasure.survey.clustering import ASSUMED, over_customers
 from cxmeasure.survey.grouping import regrouped
-from cxmeasure.survey.moments import Definition, Moments, limits, moments
+from cxmeasure.survey.moments import Definition, Moments, effective_number, limits, moments
 from cxmeasure.survey.reduce import Term
 
 _REFERENCES = {
@@ -60,6 +62,20 @@ class Found:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """Sums by customer, where one may have several answers.
+
+    `rows` has one row a customer and cell (``place``, the row of `Found.covariates`): Σw and Σwf of the
+    answers, or, with a propensity model, Σw of those ``invited`` and ``responded``; `codes` the customer
+    of each; `whole` what `tally_answers` counts of everybody with clusters.
+    """
+
+    rows: pd.DataFrame
+    codes: npt.NDArray[np.intp]
+    whole: pd.DataFrame
+
+
 def summed_up(found: Found) -> pd.DataFrame:
     """Return Kish's design effect, the effective number, and the largest weight over the mean."""
     base, squares, count = (found.cells[name].to_numpy(float) for name in ("ws", "w2s", "s"))
@@ -80,7 +96,12 @@ def summed_up(found: Found) -> pd.DataFrame:
 
 
 def scored(
-    found: Found, tally: pd.DataFrame, covariates: list[str], definition: Definition, conf_level: float
+    found: Found,
+    tally: pd.DataFrame,
+    covariates: list[str],
+    definition: Definition,
+    conf_level: float,
+    grouped: Customers | None,
 ) -> pd.DataFrame:
     """Return the score without and with the weights, with a variance that knows they were fitted."""
     keys = regrouped(tally, covariates).assign(_row=np.arange(len(tally)))
@@ -90,15 +111,25 @@ def scored(
     total = float(g @ sums["w"])
     mean, square = float(g @ sums["wf"]) / total, float(g @ sums["wff"]) / total
     n, unit = float(sums["n"].sum()), max(square - mean**2, 0.0)
-    variance = _linearised(found, sums, mean, total)
+    variance, degrees = _linearised(found, sums, mean, total, grouped), n - 1
     effective = min(n, unit / variance) if variance > 0 else min(n, total**2 / float(sums["w2"] @ g**2))
-    weighted = Moments(
-        *(np.array([value]) for value in (n, mean, square, variance, effective, n - 1, centre))
-    )
-    everyone = tally[["n", "w", "w2", "wf", "wff", "w2f", "w2ff"]].sum().to_frame().T.assign(centre=centre)
-    plain = moments(everyone, definition.family)
+    everyone = tally[["n", "w", "w2", "wf", "wff", "w2f", "w2ff"]].sum().to_frame().T
+    plain = moments(everyone.assign(centre=centre), definition.family)
     # One answer more or less: the unbiased n − 1, as survey software has it.
     plain = replace(plain, variance=plain.variance * (n / (n - 1) if definition.family != "mean" else 1.0))
+    if grouped is not None:
+        alone, plain = plain, moments(grouped.whole, definition.family)
+        plain = replace(
+            plain,
+            variance=np.maximum(plain.variance, alone.variance),
+            effective=np.minimum(plain.effective, alone.effective),
+        )
+        degrees = float(plain.degrees[0])
+        most_alike = float(grouped.whole["w"].iloc[0] ** 2 / grouped.whole["cww"].iloc[0])
+        effective = effective_number(unit, variance, degrees, n, min(effective, most_alike))
+    weighted = Moments(
+        *(np.array([value]) for value in (n, mean, square, variance, effective, degrees, centre))
+    )
     rows = []
     for term, each in (("unweighted", plain), ("weighted", weighted)):
         low, high = limits(each, definition, "adjusted-wald", conf_level)
@@ -114,7 +145,9 @@ def _placed(tally: pd.DataFrame, name: str, place: pd.Series) -> Floats:
     return found
 
 
-def _linearised(found: Found, sums: Mapping[str, Floats], mean: float, total: float) -> float:
+def _linearised(
+    found: Found, sums: Mapping[str, Floats], mean: float, total: float, grouped: Customers | None
+) -> float:
     """Return the variance of the weighted mean, the weights being fitted on the same respondents."""
     g, w, w2 = found.adjustment, sums["w"], sums["w2"]
     first = (sums["wf"] - mean * w) / total
@@ -125,7 +158,8 @@ def _linearised(found: Found, sums: Mapping[str, Floats], mean: float, total: fl
         parts = g**2 * (second - 2 * fitted * cross + fitted**2 * w2)
         # Residuals of a regression on base weights need not sum to zero with the final ones: centre them.
         centre = float(g @ (first - fitted * w)) ** 2 / n
-        return max(float(parts.sum()) - centre, 0.0) * n / (n - 1)
+        alone = max(float(parts.sum()) - centre, 0.0) * n / (n - 1)
+        return alone if grouped is None else max(alone, _between(found, fitted, mean, total, grouped))
     p, n = found.fit.propensity, float(found.cells["n"].sum())
     weight, all2, own2 = (found.cells[name].to_numpy(float) for name in ("w", "w2", "w2s"))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -134,11 +168,32 @@ def _linearised(found: Found, sums: Mapping[str, Floats], mean: float, total: fl
     fitted = found.design @ np.linalg.solve(bread, lean)
     answered = g**2 * second - 2 * g * (1 - p) * fitted * cross + (1 - p) ** 2 * fitted**2 * own2
     silent = p**2 * fitted**2 * (all2 - own2)
-    return max(float((answered + silent).sum()), 0.0) * n / (n - 1)
+    alone = max(float((answered + silent).sum()), 0.0) * n / (n - 1)
+    return alone if grouped is None else max(alone, _between(found, fitted, mean, total, grouped))
+
+
+def _between(found: Found, fitted: Floats, mean: float, total: float, grouped: Customers) -> float:
+    """Return the variance over customers: what `_linearised` squares by answer is added up by customer."""
+    rows = grouped.rows
+    at = rows["place"].to_numpy(int)
+    w, wf = rows["w"].to_numpy(float), rows["wf"].to_numpy(float)
+    part = found.adjustment[at] * (wf - mean * w) / total
+    if found.fit is None:
+        part -= found.adjustment[at] * fitted[at] * w
+    else:
+        invited, responded = rows["invited"].to_numpy(float), rows["responded"].to_numpy(float)
+        part += fitted[at] * (found.fit.propensity[at] * invited - responded)
+    return float(over_customers(part[:, None], grouped.codes)[0])
 
 
 def described(
-    table: pd.DataFrame, found: Found, method: str, conf_level: float, trim: float | None
+    table: pd.DataFrame,
+    found: Found,
+    method: str,
+    conf_level: float,
+    trim: float | None,
+    *,
+    is_clustered: bool,
 ) -> Estimates:
     """Return the summary with the margins before and after, and the cells."""
     cells = found.covariates.assign(n_responded=found.cells["s"], adjustment=found.adjustment)
@@ -161,6 +216,7 @@ def described(
             "Within what the covariates tell apart, those who answered are like those who did not.",
             "The totals of the population are right, and known without error.",
             *trimmed,
+            *((ASSUMED,) if is_clustered else ()),
         ),
         conf_level=conf_level,
         details={"margins": pd.concat(margins, ignore_index=True), "cells": cells},

@@ -13,10 +13,11 @@ from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.results import Scores
 from cxmeasure.survey.answering import INTERCEPT, designed, fit_logit, labelled
 from cxmeasure.survey.calibrating import Margin, post_stratified, raked
+from cxmeasure.survey.clustering import customers
 from cxmeasure.survey.grouping import regrouped
-from cxmeasure.survey.moments import defined
+from cxmeasure.survey.moments import Definition, defined
 from cxmeasure.survey.reduce import Term, group_keys, tally_answers, tally_cells, weigh_rows
-from cxmeasure.survey.weighed import Found, described, scored, summed_up
+from cxmeasure.survey.weighed import Customers, Found, described, scored, summed_up
 
 _METHODS = ("rake", "post-stratify", "inverse-propensity")
 Population = Mapping[str, Mapping[Any, float]] | pd.DataFrame
@@ -35,6 +36,7 @@ def nonresponse_weights(
     score_column: str | None = None,
     metric: str = "nps",
     threshold: float | None = None,
+    cluster_column: str | None = None,
     weight_name: str = "weight",
     conf_level: float = 0.95,
 ) -> Scores:
@@ -67,6 +69,9 @@ def nonresponse_weights(
         A score, to be estimated with these weights in the summary.
     metric, threshold
         Which metric of the score, as in `metric`.
+    cluster_column : str, optional
+        Whose invitation it is, where one customer may have several: the errors of both scores are then those
+        of sums over customers (one row a customer and cell is taken out of the engine).
     weight_name : str
         Name of the new column.
     conf_level : float
@@ -89,7 +94,9 @@ def nonresponse_weights(
     -----
     The standard error of the weighted score knows that the weights were fitted: it is linearised, on the
     residuals of the score from the covariates (Deville & Särndal 1992), for respondents drawn with
-    replacement. Taking the weights as fixed makes it too large (raking) or simply wrong.
+    replacement. Taking the weights as fixed makes it too large (raking) or simply wrong. With
+    `cluster_column` the larger of the errors over customers and over answers is given. The design effect
+    and the effective number of the first rows are Kish's, of weights alone.
 
     Weighting repairs what the covariates explain, and nothing else: where the satisfied answer more than
     the dissatisfied within every cell, the weighted score is as tilted as the plain one.
@@ -138,8 +145,14 @@ def nonresponse_weights(
             weight_column=weight_column,
             responded_column=responded_column,
         )
+        grouped = None
+        if cluster_column is not None:
+            grouped = _by_customer(
+                invitations, found, definition, covariates, score_column, responded_column, weight_column,
+                cluster_column,
+            )  # fmt: skip
         table = pd.concat(
-            [table, scored(found, tally, covariates, definition, conf_level)], ignore_index=True
+            [table, scored(found, tally, covariates, definition, conf_level, grouped)], ignore_index=True
         )
     rows = weigh_rows(
         invitations,
@@ -151,7 +164,36 @@ def nonresponse_weights(
         scale=found.scale,
         weight_name=weight_name,
     )
-    return Scores(rows, described(table, found, method, conf_level, trim))
+    return Scores(
+        rows, described(table, found, method, conf_level, trim, is_clustered=cluster_column is not None)
+    )
+
+
+def _by_customer(
+    invitations: Any,
+    found: Found,
+    definition: Definition,
+    covariates: list[str],
+    score_column: str,
+    responded_column: str | None,
+    weight_column: str | None,
+    cluster_column: str,
+) -> Customers:
+    """Return the sums of each customer in each cell, and of the customers altogether."""
+    shared: dict[str, Any] = {"weight_column": weight_column, "responded_column": responded_column}
+    scores: dict[str, Any] = {"score_column": score_column, **shared}
+    by = [*covariates, cluster_column]
+    parts = [tally_answers(invitations, definition.coding, by=by, **scores)[[*group_keys(by), "w", "wf"]]]
+    if found.fit is not None:
+        cells = tally_cells(invitations, by=by, **shared)[[*group_keys(by), "w", "ws"]]
+        parts.append(cells.rename(columns={"w": "invited", "ws": "responded"}))
+    rows = pd.concat(parts, ignore_index=True)
+    place = found.covariates.assign(_place=np.arange(len(found.covariates)))
+    rows["place"] = regrouped(rows, by)[covariates].merge(place, on=covariates, how="left")["_place"]
+    rows = rows[rows["place"].notna()]
+    codes = customers(rows[f"by_{len(covariates)}"], cluster_column)
+    whole = tally_answers(invitations, definition.coding, by=[], cluster_column=cluster_column, **scores)
+    return Customers(rows.fillna(0.0), codes, whole)
 
 
 def _checked(

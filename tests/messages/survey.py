@@ -37,6 +37,7 @@ MODULES = [
     "cxmeasure/survey/shaping.py",
     "cxmeasure/survey/sizing.py",
     "cxmeasure/survey/tilting.py",
+    "cxmeasure/survey/clustering.py",
     "cxmeasure/survey/reduce/flags.py",
     "cxmeasure/survey/screening.py",
     "cxmeasure/survey/suspecting.py",
@@ -355,4 +356,10 @@ CALLS = {
     "everything under suspicion": screened(
         sent_column="sent_at", answered_column="answered_at", key_columns=["invitation_id"]
     ),
+    # customers with several invitations
+    "invitations of nobody": lambda: survey.worst_case_bounds(
+        PROXY.assign(who=["a", "b", "c", None]), cluster_column="who"
+    ),
+    "invitations of one customer": bias(FULL.assign(who="a"), cluster_column="who"),
+    "a proxy of nobody": by_proxy(PROXY.assign(who=["a", "b", "c", None]), cluster_column="who"),
 }

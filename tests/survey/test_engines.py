@@ -49,13 +49,23 @@ CALLS = {
     "covariate_balance": lambda rows: survey.covariate_balance(rows, weight_column="w", **COVARIATES),
     "nonresponse_weights": lambda rows: (
         survey.nonresponse_weights(
-            rows, covariate_columns=["plan"], responded_column="has_answered", score_column="ltr"
+            rows,
+            covariate_columns=["plan"],
+            responded_column="has_answered",
+            score_column="ltr",
+            cluster_column="who",
         ).summary
     ),
-    "nps_bias": lambda rows: survey.nps_bias(rows, score_column="score", weight_column="w"),
-    "worst_case_bounds": lambda rows: survey.worst_case_bounds(rows, by=["plan"], weight_column="w"),
-    "tilt": lambda rows: survey.sensitivity(rows, weight_column="w"),
-    "proxy": lambda rows: survey.sensitivity(rows, metric="mean", method="proxy", proxy_column="use"),
+    "nps_bias": lambda rows: survey.nps_bias(
+        rows, score_column="score", weight_column="w", cluster_column="who"
+    ),
+    "worst_case_bounds": lambda rows: survey.worst_case_bounds(
+        rows, by=["plan"], weight_column="w", cluster_column="who"
+    ),
+    "tilt": lambda rows: survey.sensitivity(rows, weight_column="w", cluster_column="who"),
+    "proxy": lambda rows: survey.sensitivity(
+        rows, metric="mean", method="proxy", proxy_column="use", cluster_column="who"
+    ),
     "share by proxy": lambda rows: survey.sensitivity(
         rows, metric="top_box", threshold=8, method="proxy", proxy_column="use"
     ),
@@ -66,7 +76,7 @@ CALLS = {
     "double_sample": lambda rows: survey.double_sample(rows, follow_up_column="again", cluster_column="who"),
     "wave_contrast": lambda rows: survey.wave_contrast(rows, wave_column="plan", n_invited=N),
     "response_curve": lambda rows: survey.response_curve(
-        rows, proxy_column="use", proxy_kind="behaviour", weight_column="w"
+        rows, proxy_column="use", proxy_kind="behaviour", weight_column="w", cluster_column="who"
     ),
     "contact_fatigue": lambda rows: survey.contact_fatigue(
         rows, arm_column="plan", prior_column="prior", customer_column="who"

@@ -71,8 +71,9 @@ def screen(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
     rows = result.table.head(2).assign(label=["all answers", "without those flagged"])
     unit = rows["unit"].iloc[0]
     decimals, name = {"points": 0, "share": 2, "scale points": 2}[unit], result.estimand.split(" of ")[0]
-    share = 100 * float(values.loc["flagged", "estimate"])
-    low, gap, high = (f"{values.loc['kept less all', c]:+.{decimals}f}" for c in _INTERVAL)
+    share = 100 * values["estimate"].astype(float)["flagged"]
+    moved = values.loc["kept less all", ["conf_low", "estimate", "conf_high"]].astype(float)
+    low, gap, high = (f"{value:+.{decimals}f}" for value in moved)
     said = _charts.spoken(
         rows.assign(label=["all", "kept"]), decimals=decimals, conf_level=result.conf_level, of="answers"
     )
@@ -84,9 +85,6 @@ def screen(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
         description=f"{said} {share:.1f} of 100 rows flagged.",
         decimals=decimals,
     )
-
-
-_INTERVAL = ("conf_low", "estimate", "conf_high")
 
 
 def _finding(rows: pd.DataFrame, name: str, decimals: int, *, is_grouped: bool) -> str:

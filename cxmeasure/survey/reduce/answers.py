@@ -56,7 +56,8 @@ def tally_answers(
     ``centre``: all that a mean, a share or a net share and their linearised variances need. With
     `responded_column` only rows that it says were answered count.
     With `cluster_column` also ``clusters``, how many have weight, and ``cww cwf cff``, the sums over
-    clusters of their Σw squared, of Σw times Σwf, and of Σwf squared.
+    clusters of their Σw squared, of Σw times Σwf, and of Σwf squared; ``clusters_invited``, ``css``,
+    ``cws`` and ``cfs`` are the same with the weight s of rows without a score.
 
     Raises
     ------
@@ -102,18 +103,26 @@ def tally_answers(
     return tally[[*keys, *counts, *_MOMENTS, *extra]].assign(centre=centre)
 
 
-_CLUSTER_SUMS = ("clusters", "cww", "cwf", "cff", "n_without")
+_CLUSTER_SUMS = (
+    *("clusters", "cww", "cwf", "cff", "n_without"),
+    *("clusters_invited", "css", "cws", "cfs", "n_silent_without"),
+)
 _MOMENTS = ("w", "w2", "wf", "wff", "w2f", "w2ff", "w_missing", "w2_missing")
 
 
 def _squared(clusters: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    w, f = nw.col("w"), nw.col("wf")
+    w, f, s, nobody = nw.col("w"), nw.col("wf"), nw.col("w_missing"), nw.col("cluster").is_null()
     return clusters.with_columns(
         clusters=(w > 0).cast(nw.Int64),
         cww=w * w,
         cwf=w * f,
         cff=f * f,
-        n_without=nw.when(nw.col("cluster").is_null()).then(nw.col("n")).otherwise(nw.lit(0)),
+        n_without=nw.when(nobody).then(nw.col("n")).otherwise(nw.lit(0)),
+        clusters_invited=((w > 0) | (s > 0)).cast(nw.Int64),
+        css=s * s,
+        cws=w * s,
+        cfs=f * s,
+        n_silent_without=nw.when(nobody).then(nw.col("n_missing")).otherwise(nw.lit(0)),
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import narwhals.stable.v2 as nw
+import numpy as np
 import pandas as pd
 
 from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
@@ -13,11 +14,18 @@ N_BANDS = 60
 
 
 def tally_bands(
-    invitations: Any, *, responded_column: str, proxy_column: str, weight_column: str | None
-) -> pd.DataFrame:
+    invitations: Any,
+    *,
+    responded_column: str,
+    proxy_column: str,
+    weight_column: str | None,
+    customer_column: str | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return one row a band of the proxy: ``x`` (its weighted mean), n, s, Σw, Σw², and both of respondents.
 
     The bands cut the range in `N_BANDS` of equal width; whole numbers over a range of fewer keep a band each.
+    With `customer_column` the second table has ``place`` (the row of the band), ``customer``, Σw and Σw of
+    respondents, one row a customer and band.
 
     Raises
     ------
@@ -27,6 +35,8 @@ def tally_bands(
     roles: dict[str, tuple[str, Kind]] = {"s": (responded_column, "flag"), "x": (proxy_column, "number")}
     if weight_column is not None:
         roles["w"] = (weight_column, "number")
+    if customer_column is not None:
+        roles["customer"] = (customer_column, "any")
     frame = adopt(invitations, roles, name="invitations")
     frame = frame.with_columns(w=nw.lit(1.0)) if weight_column is None else frame
     s, x, w = nw.col("s").cast(nw.Float64), nw.col("x"), nw.col("w")
@@ -49,7 +59,13 @@ def tally_bands(
     names = ("n", "s", "w", "ws", "w2", "w2s", "wx")
     bands = collect(frame.group_by("band").agg(*(nw.col(name).sum() for name in names)))
     bands = bands[bands["w"] > 0].sort_values("band", ignore_index=True)
-    return bands.assign(x=bands["wx"] / bands["w"]).drop(columns=["band", "wx"])
+    people = None
+    if customer_column is not None:
+        sums = [nw.col(name).sum() for name in ("w", "ws")]
+        people = collect(frame.group_by("band", "customer").agg(*sums))
+        people = people[people["w"] > 0].reset_index(drop=True)
+        people = people.assign(place=np.searchsorted(bands["band"], people["band"]))
+    return bands.assign(x=bands["wx"] / bands["w"]).drop(columns=["band", "wx"]), people
 
 
 def _refuse_bad(first: pd.Series, responded_column: str, proxy_column: str) -> None:
