@@ -82,33 +82,49 @@ class Trial:
     """
 
     def __init__(self, outcome: Floats, covariates: Floats, fold: Codes) -> None:
-        """Predict each fold from the others, without segments."""
+        """Keep the outcome, and the covariates scaled."""
         self._y = outcome
-        ones = np.ones((len(outcome), 1))
+        self._ones = np.ones((len(outcome), 1))
         spread = covariates.std(axis=0)
         scaled = (covariates - covariates.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-        self._x = np.hstack([ones, scaled])
-        self._folds = [fold == at for at in range(int(fold.max()) + 1)]
-        self._total = self._errors(ones)
-        self._plain = self._total if covariates.shape[1] == 0 else self._errors(self._x)
+        self._x = np.hstack([self._ones, scaled])
+        self._folds = [np.flatnonzero(fold == at) for at in range(int(fold.max()) + 1)]
 
     def held_out(self, codes: Codes) -> HeldOut:
         """Return the errors with and without the segments `codes`, whole numbers from 0."""
+        return HeldOut(*(errors[:, 0] for errors in self._errors(codes, self._y[:, None])))
+
+    def shuffled(self, codes: Codes, n: int, rng: np.random.Generator) -> Floats:
+        """Return `n` gains where segments tell nothing: what covariates leave of the outcome is shuffled.
+
+        References
+        ----------
+        Freedman & Lane (1983), Journal of Business & Economic Statistics 1:292–298,
+        doi:10.1080/07350015.1983.10509354.
+        """
+        fitted = self._x @ np.linalg.lstsq(self._x, self._y, rcond=None)[0]
+        rest, gains = self._y - fitted, []
+        for _ in range(n):
+            drawn = (fitted + rng.permutation(rest))[:, None]
+            plain, own, total = (errors.sum() for errors in self._errors(codes, drawn))
+            gains.append((plain - own) / total)
+        return np.array(gains)
+
+    def _errors(self, codes: Codes, outcomes: Floats) -> tuple[Floats, Floats, Floats]:
         segments = np.eye(int(codes.max()) + 1)[codes][:, 1:]
-        return HeldOut(self._plain, self._errors(np.hstack([self._x, segments])), self._total)
+        designs = (self._x, np.hstack([self._x, segments]), self._ones)
+        plain, own, total = (self._of(design, outcomes) for design in designs)
+        return plain, own, total
 
-    def permuted(self, codes: Codes, n: int, rng: np.random.Generator) -> Floats:
-        """Return the gains of `n` sortings with the same sizes that know nothing."""
-        return np.array([self.held_out(rng.permutation(codes)).gain()[0] for _ in range(n)])
-
-    def _errors(self, design: Floats) -> Floats:
-        squares, products = design.T @ design, design.T @ self._y
-        predicted = np.empty_like(self._y)
+    def _of(self, design: Floats, outcomes: Floats) -> Floats:
+        """Return squared errors of each row, predicted from the other folds."""
+        squares, products = design.T @ design, design.T @ outcomes
+        predicted = np.empty_like(outcomes)
         for out in self._folds:
-            own, answer = design[out], self._y[out]
+            own, answer = design[out], outcomes[out]
             kept = np.linalg.pinv(squares - own.T @ own, hermitian=True)
             predicted[out] = own @ (kept @ (products - own.T @ answer))
-        errors: Floats = (self._y - predicted) ** 2
+        errors: Floats = (outcomes - predicted) ** 2
         return errors
 
 

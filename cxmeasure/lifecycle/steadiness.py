@@ -18,6 +18,7 @@ Assign = Callable[[pd.DataFrame, pd.DataFrame], Any]
 POOR: Final = 0.65
 _FOLDS: Final = 5
 _FEWEST: Final = 20
+_ROUNDING: Final = 1e-9
 
 
 def segment_stability(
@@ -67,7 +68,8 @@ def segment_stability(
         resamples (`assign`) or another time (`again_column`); missing where nothing could be made again.
         ``gain``: the share of the outcome's scatter that the segments predict in customers held out, with
         the p-value against shuffled labels; and with covariates ``gain_beyond_covariates``. ``note`` is
-        the verdict. ``details["shuffled"]``: mean, and upper end, of the gains of labels that know nothing;
+        the verdict: predicts, hardly predicts (beats the shuffled, but the interval reaches zero), or
+        decoration. ``details["shuffled"]``: mean, and upper end, of the gains of labels that know nothing;
         ``details["segments"]``: size and mean outcome of each.
 
     Raises
@@ -81,6 +83,9 @@ def segment_stability(
 
     Notes
     -----
+    Beside covariates it is not labels but what the covariates leave of the outcome that is shuffled
+    (Freedman & Lane 1983); without, that is the same.
+
     Of resamples the interval is their middle `conf_level`, the spread of one making to the next; the
     others are Wald's. Labels that know nothing gain a little less than zero, the price of a mean for each. A
     segmentation that gains no more than shuffled labels is decoration, however steady: one can cut
@@ -91,6 +96,8 @@ def segment_stability(
     Hubert & Arabie (1985), Journal of Classification 2:193–218, doi:10.1007/BF01908075;
     Dolnicar & Leisch (2010), Marketing Letters 21:83–101, doi:10.1007/s11002-009-9083-4 (resamples);
     Steinley (2004), Psychological Methods 9:386–396, doi:10.1037/1082-989X.9.3.386 (below .65 is poor);
+    Freedman & Lane (1983), Journal of Business & Economic Statistics 1:292–298,
+    doi:10.1080/07350015.1983.10509354;
     Ojala & Garriga (2010), Journal of Machine Learning Research 11:1833–1863 (no DOI; shuffled labels).
 
     Examples
@@ -137,7 +144,7 @@ def segment_stability(
     fold = rng.permutation(len(outcome)) % _FOLDS
     for term, covariates in _sets_of(read["covariates"]).items():
         trial = Trial(outcome, covariates, fold.astype(np.int64))
-        null = trial.permuted(codes, n_permutations, rng)
+        null = trial.shuffled(codes, n_permutations, rng)
         rows.append({"term": term} | _gained(trial.held_out(codes).gain(), null, conf_level))
         shuffled.append({"term": term, "mean": null.mean(), "upper": np.quantile(null, conf_level)})
     segments = pd.DataFrame({"segment": np.asarray(labels, dtype=str), "outcome": outcome})
@@ -240,8 +247,10 @@ def _steady(at: float, error: float, low: float, high: float) -> dict[str, Any]:
 def _gained(gain: tuple[float, float], null: Floats, conf_level: float) -> dict[str, Any]:
     at, error = gain
     z = intervals.z_value(conf_level)
-    p_value = (1 + int((null >= at).sum())) / (1 + len(null))
-    is_decoration = p_value > 1 - conf_level or at <= 0
+    # A label that follows from the covariates gains exactly nothing, but for rounding, shuffled or not.
+    p_value = (1 + int((null >= at - _ROUNDING).sum())) / (1 + len(null))
+    is_decoration = p_value > 1 - conf_level or at <= _ROUNDING
+    note = "predicts" if at > z * error else "hardly predicts: more than shuffled labels, by next to nothing"
     return {
         "estimate": at,
         "std_error": error,
@@ -249,7 +258,7 @@ def _gained(gain: tuple[float, float], null: Floats, conf_level: float) -> dict[
         "conf_low": at - z * error,
         "conf_high": at + z * error,
         "unit": "share",
-        "note": "decoration: tells no more than shuffled labels" if is_decoration else "predicts",
+        "note": "decoration: tells no more than shuffled labels" if is_decoration else note,
     }
 
 

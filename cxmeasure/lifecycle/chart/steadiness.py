@@ -37,10 +37,11 @@ def segment_stability(result: Estimates, *, title: str | None = None) -> alt.Lay
     rows = table.assign(label=table["term"].map(_SAID))
     last = rows.iloc[-1]
     beside = " beside the covariates" if last["term"] == "gain_beyond_covariates" else ""
+    verdict = last["note"].split(":")[0]
     found = (
-        f"The segments predict: {last['estimate']:.1%} of the scatter{beside}"
-        if last["note"] == "predicts"
-        else f"The segments are decoration: they tell no more than shuffled labels{beside}"
+        f"The segments are decoration: they tell no more than shuffled labels{beside}"
+        if verdict == "decoration"
+        else f"The segments {verdict}: {last['estimate']:.1%} of the scatter{beside}"
     )
     level = f"{result.conf_level:.0%} intervals, {int(last['n']):,} customers"
     return _charts.forest(
