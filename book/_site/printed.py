@@ -1,6 +1,6 @@
 """Print the built site into one file, page by page in the order of its contents.
 
-    python book/_site/printed.py _build/html _build/book.pdf
+    python book/_site/printed.py _build/html _build/book.pdf [FOLDER OF _toc.yml]
 
 Needs Chromium. Each page is a bookmark; what a screen folds away (solutions, hints) is open in print.
 """
@@ -39,7 +39,7 @@ def print_page(browser: Browser, path: Path) -> tuple[str, PdfReader]:
     page = browser.new_page(color_scheme="light")
     page.goto(path.as_uri())
     page.evaluate(OPEN)
-    title = page.locator("h1").first.inner_text().removesuffix("#").strip()
+    title = page.locator("h1").first.inner_text().rstrip("¶# \n")
     printed = page.pdf(
         format="A4",
         margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"},
@@ -56,7 +56,9 @@ def print_book(site: Path, target: Path, root: Path = ROOT) -> int:
     """Write the whole book into `target`; return how many sheets it has."""
     chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     if chromium is None:
-        raise SystemExit("Printing needs Chromium or Chrome, and none was found: install one, then try again.")
+        raise SystemExit(
+            "Printing needs Chromium or Chrome, and none was found: install one, then try again."
+        )
     book = PdfWriter()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -74,5 +76,6 @@ def print_book(site: Path, target: Path, root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
-    sheets = print_book(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))
-    sys.stdout.write(f"{sheets} sheets in {sys.argv[2]}\n")
+    site, target, *root = map(Path, sys.argv[1:])
+    sheets = print_book(site.resolve(), target, *root)
+    sys.stdout.write(f"{sheets} sheets in {target}\n")

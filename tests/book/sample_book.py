@@ -12,6 +12,7 @@ from pathlib import Path
 import altair as alt
 import nbformat
 import pandas as pd
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cxmeasure import theme
@@ -288,7 +289,11 @@ def write(folder: Path) -> None:
     shutil.copytree(
         ROOT / "book" / "_site", folder / "book" / "_site", ignore=shutil.ignore_patterns("__pycache__")
     )
-    shutil.copy(ROOT / "_config.yml", folder)
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    settings["html"]["baseurl"] = "https://site.example/"
+    settings["sphinx"]["config"]["cx_repository"] = "https://repository.example/book"
+    settings["sphinx"]["config"]["cx_redirects"] = {"book/start/old-name": "book/start/plain"}
+    (folder / "_config.yml").write_text(yaml.safe_dump(settings), "utf-8")
     for name, text in {
         "_toc.yml": CONTENTS,
         "book/index.md": INDEX,

@@ -5,7 +5,7 @@ from zlib import crc32
 
 from sphinx.application import Sphinx
 
-from cx_site import boxes, charts, claims, formulas, pages
+from cx_site import boxes, charts, claims, formulas, links, pages
 
 HERE = Path(__file__).parent
 
@@ -23,5 +23,6 @@ def setup(app: Sphinx) -> dict[str, object]:
     formulas.setup(app)
     claims.setup(app)
     boxes.setup(app)
+    links.setup(app)
     pages.setup(app)
     return {"env_version": _fingerprint(), "parallel_read_safe": True, "parallel_write_safe": True}

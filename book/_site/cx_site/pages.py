@@ -15,6 +15,7 @@ import vl_convert
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from cx_site import links
 from cx_site.charts import NARROW, NARROW_CONFIG, VL_VERSION, WIDE
 
 THEME = Path(__file__).resolve().parent.parent / "theme"
@@ -79,7 +80,7 @@ def _stamp(name: str) -> str:
 
 def _page(
     app: Sphinx,
-    pagename: str,  # noqa: ARG001
+    pagename: str,
     template: str,  # noqa: ARG001
     context: dict[str, Any],
     doctree: nodes.document | None,
@@ -92,6 +93,8 @@ def _page(
     context["cx_description"] = description(doctree, app.config.html_title)
     context["cx_has_code"] = 'class="cx-code' in body
     context["cx_stamps"] = {name: _stamp(name) for name in ("cx.css", "cx.js")}
+    context["cx_card"] = links.card_address(app, pagename)
+    context["cx_outward"] = links.outward(app, pagename)
     context["cx_search_scripts"] = SEARCH_SCRIPTS
 
 
