@@ -15,12 +15,13 @@ from narwhals.stable.v2.typing import IntoFrame
 from cxmeasure._arguments import closest
 from cxmeasure.errors import DataError, TableError
 
-Kind = Literal["number", "text", "key", "time", "flag", "any"]
+Kind = Literal["number", "amount", "text", "key", "time", "flag", "any"]
 Lazy = nw.LazyFrame[Any]
 Table = IntoFrame | str
 
 _NEEDS = {
     "number": "numbers",
+    "amount": "numbers, or true or false",
     "text": "text",
     "key": "whole numbers or text",
     "time": "timestamps or dates",
@@ -170,6 +171,7 @@ def _fits(dtype: nw.dtypes.DType, kind: Kind) -> bool:
     is_text = isinstance(dtype, nw.String | nw.Categorical | nw.Enum)
     fits = {
         "number": dtype.is_numeric(),
+        "amount": dtype.is_numeric() or isinstance(dtype, nw.Boolean),
         "text": is_text,
         "key": dtype.is_integer() or is_text,
         "time": isinstance(dtype, nw.Datetime | nw.Date),
@@ -193,4 +195,4 @@ def _plain(column: str, dtype: nw.dtypes.DType, kind: Kind) -> nw.Expr:
         value = value.fill_nan(None)
     if isinstance(dtype, nw.Categorical | nw.Enum):
         return value.cast(nw.String)
-    return value.cast(nw.Float64) if kind == "number" else value
+    return value.cast(nw.Float64) if kind in ("number", "amount") else value

@@ -13,8 +13,12 @@ MODULES = [
     "cxmeasure/touchpoints/expecting.py",
     "cxmeasure/touchpoints/fading.py",
     "cxmeasure/touchpoints/grouping.py",
+    "cxmeasure/touchpoints/mattering.py",
     "cxmeasure/touchpoints/reduce/answers.py",
+    "cxmeasure/touchpoints/reduce/contacts.py",
     "cxmeasure/touchpoints/investing.py",
+    "cxmeasure/touchpoints/learning.py",
+    "cxmeasure/touchpoints/reduce/beliefs.py",
     "cxmeasure/touchpoints/reduce/journeys.py",
     "cxmeasure/touchpoints/reduce/options.py",
     "cxmeasure/touchpoints/reduce/paths.py",
@@ -60,6 +64,15 @@ def removal(events=STEPS, **choices):
     return lambda: touchpoints.removal_effects(events, **choices)
 
 
+CONTACTS = pd.DataFrame(
+    {"customer_id": np.arange(60) // 2, "touchpoint": ["app", "shop"] * 30, "mood": "fine", "app": 1.0}
+).assign(failed=np.arange(60) % 3 == 0, left=np.arange(60) % 7 == 0)
+
+
+def moments(contacts=CONTACTS, **choices):
+    return lambda: touchpoints.moments_of_truth(contacts, **({"outcome_column": "left"} | choices))
+
+
 FELT = STEPS.assign(
     journey_id=STEPS["customer_id"], valence=np.arange(24) % 5, overall=np.arange(24) // 2 % 4
 )
@@ -90,6 +103,14 @@ def invest(options=OPTIONS, **choices):
 def fade(outcomes=CUSTOMERS, **choices):
     choices = {"outcome_column": "overall", "days_column": "app", "customer_column": "id"} | choices
     return lambda: touchpoints.fade(outcomes, **choices)
+
+
+DIARY = FELT.assign(number=np.arange(24) % 2 + 1, before=np.arange(24) * 7 % 5, after=np.arange(24) % 7)
+
+
+def gain(entries=DIARY, **choices):
+    columns = {"before_column": "before", "experience_column": "valence", "after_column": "after"}
+    return lambda: touchpoints.perception_gain(entries, **{"number_column": "number"} | columns | choices)
 
 
 def matrix(square=GOOD, names=NAMES, **choices):
@@ -179,7 +200,26 @@ CALLS = {
     ),
     "two options of one name": invest(OPTIONS.assign(option="app")),
     "an option without a cost": invest(OPTIONS.assign(cost=np.nan)),
+    # moments of truth
+    "an outcome that is the shortfall": moments(outcome_column="failed"),
+    "a touchpoint of nobody": moments(CONTACTS.assign(touchpoint=None).astype({"touchpoint": "string"})),
+    "an exposure of no days": moments(exposure_column="app", contacts=CONTACTS.assign(app=0.0)),
+    "no contact that fell short": moments(CONTACTS.assign(failed=False)),
+    "a control that is text": moments(control_columns=["mood"]),
     # what fades
     "an outcome before its touch": fade(CUSTOMERS.assign(app=-1.0)),
     "nobody without a touch": fade(),
+    # what moves a mind
+    "a belief that is the experience": gain(before_column="valence"),
+    "no belief before": gain(DIARY.assign(before=np.nan)),
+    "beliefs before and after of different contacts": gain(
+        DIARY.assign(
+            before=np.where(DIARY["number"] == 1, np.nan, 1), after=np.where(DIARY["number"] == 2, np.nan, 1)
+        )
+    ),
+    "an infinite belief": gain(DIARY.assign(after=np.inf)),
+    "contacts numbered from zero": gain(DIARY.assign(number=0)),
+    "contacts of one number": gain(DIARY.assign(number=1)),
+    "experiences all alike": gain(DIARY.assign(valence=1)),
+    "two touchpoints to compare": gain(touchpoint_column="converted"),
 }

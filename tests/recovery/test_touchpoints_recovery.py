@@ -6,6 +6,7 @@ import pytest
 
 from cxmeasure import touchpoints
 from cxmeasure.lantern import simulate, truth
+from cxmeasure.results import Estimates
 
 Tables = dict[str, pd.DataFrame]
 TABLES = ("events", "journeys", "answers", "diary", "truth_event", "truth_journey")
@@ -173,3 +174,44 @@ def test_a_grand_gesture_fades_with_the_half_life_of_the_truth_and_not_where_it_
     assert table.loc[1, "estimate"] == pytest.approx(true["touch_home_run"], rel=0.2)
     silent = touchpoints.fade(after_home_runs(null), outcome_column="affect", rng=rng).table
     assert silent.loc[1, "p_value"] > 0.01
+
+
+def contacts_and_leaving(company: Tables, days: float = 90) -> pd.DataFrame:
+    """One row a contact: whether it failed, whether the customer left soon after it, and days watched."""
+    rows = company["events"][["event_id", "customer_id", "touchpoint", "ts", "failed"]]
+    left = pd.to_datetime(rows["customer_id"].map(company["exits"].set_index("customer_id")["date"]))
+    ahead = (left.fillna(pd.Timestamp("2026-01-01")) - rows["ts"]).dt.total_seconds() / 86_400
+    return rows.assign(left=left.notna() & (ahead <= days), days=ahead.clip(0.5, days))
+
+
+def after_failures(company: Tables, rng: int = 1) -> tuple[Estimates, pd.Series]:
+    """Return the moments of truth, and how far failures move minds in truth: their sum of gains."""
+    rows = contacts_and_leaving(company)
+    found = touchpoints.moments_of_truth(
+        rows, outcome_column="left", exposure_column="days", rng=np.random.default_rng(rng)
+    )
+    moved = rows.merge(company["truth_event"][["event_id", "gain"]], on="event_id")
+    return found, (moved["gain"] * moved["failed"]).groupby(moved["touchpoint"]).sum()
+
+
+def test_moments_of_truth_are_found_where_a_mind_decides_to_leave(claimed: Tables) -> None:
+    found, true = after_failures(claimed)
+    table = found.table.set_index("term")
+    assert table["estimate"].corr(true, method="spearman") > 0.75
+    assert table.loc[true.nlargest(5).index, "is_found"].all()
+    assert (table.loc[table["is_found"], "estimate"] > 0).all()
+    hazard = found.details["hazard"].set_index("term").loc["all touchpoints"]
+    assert hazard["conf_low"] > 1.15
+    split = found.details["split"].set_index("term")["estimate"]
+    assert split["rank correlation"] > 0.5
+
+
+def test_moments_of_truth_are_silent_where_nobody_leaves_for_what_was_felt(null: Tables) -> None:
+    found, true = after_failures(null)
+    assert not found.table["is_found"].any()
+    assert found.table.set_index("term")["estimate"].corr(true, method="spearman") < 0.4
+    assert found.details["all"]["p_value"].item() > 0.01
+    hazard = found.details["hazard"].set_index("term").loc["all touchpoints"]
+    assert hazard["conf_low"] < 1 < hazard["conf_high"]
+    split = found.details["split"].set_index("term")["estimate"]
+    assert split["tested in the other half"] < 0.5 * split["found and tested in the same half"]
