@@ -1,4 +1,4 @@
-"""The book's Sphinx extension: charts, folded code, boxes, formulas, the claims register and the page around them."""
+"""The book's Sphinx extension: charts, folded code, boxes, formulas, claims and the page around them."""
 
 from pathlib import Path
 from zlib import crc32

@@ -75,7 +75,8 @@ def answers(notebook: dict[str, Any], chapter: str) -> Iterator[Answer]:
         for row in rows:
             if len(row) != len(COLUMNS):
                 raise ValueError(f"{chapter}: a claims row has {len(row)} cells: {row}")
-            yield Answer(*row, chapter=chapter)
+            claim, wording, claimed, null, found, section, source = row
+            yield Answer(claim, wording, claimed, null, found, section, source, chapter)
 
 
 def title_of(notebook: dict[str, Any]) -> str:
@@ -123,7 +124,10 @@ def _row(cells: list[str]) -> str:
 def register(folder: Path, listed: set[str] | None = None) -> str:
     """Return the register as a Markdown table."""
     chapters = written(folder, listed)
-    lines = [_row(["id", "the claim", "claimed", "null", "what was found", "where", "source"]), "|---" * 7 + "|"]
+    lines = [
+        _row(["id", "the claim", "claimed", "null", "what was found", "where", "source"]),
+        "|---" * 7 + "|",
+    ]
     for claim in claims(folder):
         page, title, found = chapters.get(claim["chapter"], ("", claim["title"], {}))
         answer = found.get(claim["id"])
@@ -143,8 +147,8 @@ def count_sentence(folder: Path, listed: set[str] | None = None) -> str:
     chapters = written(folder, listed)
     done = sum(row["id"] in chapters.get(row["chapter"], ("", "", {}))[2] for row in rows)
     return (
-        f"Five articles on customer experience make {len(rows)} claims, name them or ask them. "
-        f"{done} are answered so far, each with what was found; the [claims register](claims-register.md) has them all."
+        f"The five articles behind this book hold {len(rows)} claims, names and questions; "
+        f"{done} are answered so far, each with what was found"
     )
 
 
@@ -159,17 +163,22 @@ def filter_form(folder: Path, listed: set[str] | None = None) -> str:
     for row in claims(folder):
         title = chapters.get(row["chapter"], ("", row["title"], {}))[1]
         titles.setdefault(title, title if row["chapter"] in chapters else f"{title} (not yet)")
-    verdicts = {name: name for name in (*VERDICTS, UNWRITTEN)}
-    articles = {name: f"{name}: {title}" for name, title in ARTICLES.items()}
-    selects = (("article", "Article", articles), ("verdict", "Verdict", verdicts), ("chapter", "Chapter", titles))
+    every = {"": "all"}
+    verdicts = {"answered": "all that are answered"} | every | {name: name for name in (*VERDICTS, UNWRITTEN)}
+    articles = every | {name: f"{name}: {title}" for name, title in ARTICLES.items()}
+    selects = (
+        ("article", "Article", articles),
+        ("verdict", "Verdict", verdicts),
+        ("chapter", "Chapter", every | titles),
+    )
     controls = "".join(
-        f'<label>{label} <select name="{name}"><option value="">all</option>{_options(values)}</select></label>'
+        f'<label>{label} <select name="{name}">{_options(values)}</select></label>'
         for name, label, values in selects
     )
     return (
         '<form class="cx-filter cx-js" aria-label="Search the register">'
         '<label>Words <input type="search" name="words" autocomplete="off" spellcheck="false"></label>'
-        f'{controls}<button type="reset">Show all</button><output aria-live="polite"></output></form>'
+        f'{controls}<button type="button">Show all</button><output aria-live="polite"></output></form>'
     )
 
 
@@ -187,7 +196,8 @@ def _source(app: Sphinx, docname: str, content: list[str]) -> None:
         listed = _listed(app)
         made = {
             "register": lambda: register(folder, listed),
-            "count": lambda: count_sentence(folder, listed),
+            "count": lambda: f"{count_sentence(folder, listed)}: the [claims register](claims-register.md).",
+            "tally": lambda: f"{count_sentence(folder, listed)}.",
             "filter": lambda: f"```{{raw}} html\n{filter_form(folder, listed)}\n```",
         }
         content[0] = _MARK.sub(lambda mark: made[mark.group(1)](), text)

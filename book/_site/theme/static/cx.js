@@ -97,7 +97,7 @@
       let left = 0;
       for (const { row, id, verdicts, where, text } of rows) {
         const fits = id.startsWith(article) && where.startsWith(chapter)
-          && (!verdict || verdicts.includes(verdict)) && wanted.every((word) => text.includes(word));
+          && (verdict === "answered" ? verdicts[0] !== "–" : !verdict || verdicts.includes(verdict)) && wanted.every((word) => text.includes(word));
         row.hidden = !fits;
         left += fits;
       }
@@ -105,7 +105,11 @@
     };
     form.addEventListener("input", show);
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("reset", () => setTimeout(show));
+    form.querySelector("button").addEventListener("click", () => {
+      form.reset();
+      form.elements.verdict.value = "";
+      show();
+    });
     show();
   }
 
