@@ -87,6 +87,7 @@ def band(
     description: str,
     observed: pd.DataFrame | None = None,
     y_format: str = ".0%",
+    x_step: float = 1,
 ) -> alt.LayerChart:
     """Draw one curve a ``label`` with its band.
 
@@ -100,11 +101,13 @@ def band(
         Points to draw beside the curve: ``label at estimate``.
     y_format : str
         How numbers of the y axis are written.
+    x_step : float
+        Least distance of two ticks of the x axis.
     """
     columns = ["label", "at", "estimate", "conf_low", "conf_high"]
     names = rows["label"].unique().tolist()
     colour = alt.Color("label:N", title=None, sort=names, legend=None if len(names) == 1 else alt.Undefined)
-    across = alt.X("at:Q", title=x, axis=alt.Axis(tickMinStep=1))
+    across = alt.X("at:Q", title=x, axis=alt.Axis(tickMinStep=x_step))
     base = alt.Chart(rows[columns].head(MOST_ROWS * 5)).encode(x=across, color=colour)
     area = base.mark_area(opacity=0.2).encode(
         y=alt.Y("conf_low:Q", title=y, axis=alt.Axis(format=y_format), scale=alt.Scale(zero=True)),

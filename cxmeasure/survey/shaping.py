@@ -140,7 +140,14 @@ def response_curve(
         conf_level=conf_level,
         details={
             "curve": _curve(fit, covariances, middle, reach, quantile(conf_level, n_customers)),
-            "bands": pd.DataFrame({"at": x, "n": bands["n"], "response_rate": bands["ws"] / bands["w"]}),
+            "bands": pd.DataFrame(
+                {
+                    "at": x,
+                    "n": bands["n"].astype(int),
+                    "n_responded": bands["s"].astype(int),
+                    "response_rate": bands["ws"] / bands["w"],
+                }
+            ),
         },
     )
 

@@ -220,12 +220,14 @@ def response_curve(result: Estimates, *, title: str | None = None) -> alt.LayerC
     """
     curve = result.details["curve"].assign(label="fitted")
     bands = result.details["bands"].assign(label="fitted")
+    # Where only one side was seen (a follow-up that reached nobody silent) 0 or 100 % is no observed rate.
+    bands = bands[bands["n_responded"].between(1, bands["n"] - 1)]
     shape = str(result.table["note"].iloc[-1])
     first, last = (f"{100 * curve['estimate'].iloc[at]:.0f}" for at in (0, -1))
     return _charts.band(
         curve,
         title=title or f"Response is {shape}",
-        subtitle=f"Logit with a square and its {result.conf_level:.0%} band; points: observed rates",
+        subtitle=f"Logit with a square and its {result.conf_level:.0%} band; points: rates seen",
         x="proxy of satisfaction, known of everybody invited",
         y="chance of an answer",
         description=f"Chance of an answer by the proxy: {first} of 100 at its lowest, {last} at its highest. "

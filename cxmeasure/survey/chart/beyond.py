@@ -205,8 +205,8 @@ def sensitivity(result: Estimates, *, title: str | None = None) -> alt.LayerChar
     span = f"{table['estimate'].min():.{decimals}f} to {table['estimate'].max():.{decimals}f}"
     name = _NAMES[table["term"].iloc[0]]
     axes = {
-        "g1": "g1: how much likelier each point of score makes an answer (log odds)",
-        "phi": "φ: answering depends on the proxy (0) or on the score (1)",
+        "g1": "g1: log odds of an answer per point of score",
+        "phi": "φ: answering by proxy (0) or by score (1)",
         "rho": "correlation of answering with the score",
     }
     sent = f"{table['n'].iloc[0]:,} invitations"
@@ -218,6 +218,7 @@ def sensitivity(result: Estimates, *, title: str | None = None) -> alt.LayerChar
         y=f"{name} of everybody invited",
         description=f"{name} of everybody invited, {span} over the grid, from {sent}.",
         y_format=f".{decimals}f",
+        x_step=0.01,
     )
 
 

@@ -30,7 +30,7 @@ def change(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
     ...     answers, period_column="month", before="old", after="new", segment_columns=["plan"]
     ... )
     >>> survey.chart.change(result).description
-    'change 25, 95% interval -82 to 132, from 8 answers. within 25, 95% interval -37 to 87, from 8 answers.
+    'change 25, 95% interval -97 to 147, from 8 answers. within 25, 95% interval -62 to 112, from 8 answers.
     mix 0, 95% interval -87 to 87, from 8 answers.'
     """
     rows = result.table.assign(label=result.table["term"])
@@ -77,7 +77,9 @@ def control_chart(result: Estimates, *, title: str | None = None) -> alt.LayerCh
     said = "; ".join(
         f"{row.period} ({row.estimate:.{decimals}f}, {row.signal})" for row in marked.itertuples()
     )
-    x = alt.X("period:N", sort=None, title=None)
+    # Turned labels take half of a phone's height; instead every other one is left out until they fit.
+    axis = alt.Axis(labelAngle=0, labelOverlap="parity", labelSeparation=6, labelPadding=8, ticks=False)
+    x = alt.X("period:N", sort=None, title=period, axis=axis)
     y = alt.Y("estimate:Q", title=f"score, {result.table['unit'].iloc[0]}", scale=alt.Scale(zero=False))
     base = alt.Chart(rows).encode(x=x)
     layers = [

@@ -73,7 +73,7 @@ def screen(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
     decimals, name = {"points": 0, "share": 2, "scale points": 2}[unit], result.estimand.split(" of ")[0]
     share = 100 * values["estimate"].astype(float)["flagged"]
     moved = values.loc["kept less all", ["conf_low", "estimate", "conf_high"]].astype(float)
-    low, gap, high = (f"{value:+.{decimals}f}" for value in moved)
+    low, gap, high = (f"{value:+.{decimals + 1}f}" for value in moved + 0.0)
     said = _charts.spoken(
         rows.assign(label=["all", "kept"]), decimals=decimals, conf_level=result.conf_level, of="answers"
     )
