@@ -14,7 +14,7 @@ from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import ArgumentError, CollinearityWarning
 from cxmeasure.results import Estimates
 from cxmeasure.touchpoints.correlations import from_matrix, from_rows
-from cxmeasure.touchpoints.sharing import METHODS, divided
+from cxmeasure.touchpoints.sharing import METHODS, by_chance, divided
 
 _MOST_DRIVERS = 25
 
@@ -30,6 +30,7 @@ def importance(
     correlations: pd.DataFrame | None = None,
     n: int | None = None,
     n_boot: int = 500,
+    n_null: int = 0,
     rng: np.random.Generator | None = None,
     conf_level: float = 0.95,
 ) -> Estimates:
@@ -59,6 +60,8 @@ def importance(
         Customers behind `correlations`. Without it there is no interval.
     n_boot : int
         Draws for the intervals; 0 for none.
+    n_null : int
+        Draws in which a driver has nothing to do with anything, for each driver's `p_value`; 0 for none.
     rng : numpy.random.Generator, optional
         Give one to get the same interval again.
     conf_level : float
@@ -103,7 +106,11 @@ def importance(
     some 40 s, of 25 some 20 minutes: take fewer draws, groups, or ``johnson``.
 
     A share cannot be negative. A driver without any effect has a small positive share, and an interval
-    of percentiles that stays above zero: compare drivers with one another, not with zero.
+    of percentiles that stays above zero: compare drivers with one another, and with zero by `n_null`:
+    `p_value` is the share of draws in which a driver unrelated to outcome and other drivers has as large
+    a share, as if its column were shuffled among customers. The draws are Wishart draws for as many
+    customers as there are (by their weights); where the share isn't told from zero, `note` says so, and
+    ``conf_high`` is its upper bound.
 
     References
     ----------
@@ -146,6 +153,7 @@ def importance(
             "drivers={'name': [columns], …}."
         )
     n_boot = _arguments.whole(n_boot, name="n_boot", at_least=0)
+    n_null = _arguments.whole(n_null, name="n_null", at_least=0)
     conf_level = _arguments.share(conf_level, name="conf_level")
     variables = [*(column for columns in groups.values() for column in columns), outcome]
     rng = _generator(rng)
@@ -157,7 +165,8 @@ def importance(
         source = from_matrix(correlations, variables, n=n, n_boot=n_boot, rng=rng)
     if said := _collinear(source.correlations[:-1, :-1], groups):
         warnings.warn(said, CollinearityWarning, stacklevel=2)
-    return divided(source, groups, outcome, method, conf_level)
+    p_values = by_chance(source, groups, method, n_null, rng)
+    return divided(source, groups, outcome, method, conf_level, p_values)
 
 
 def _groups(drivers: Sequence[str] | Mapping[str, Sequence[str]], outcome: str) -> dict[str, list[str]]:

@@ -30,8 +30,35 @@ METHODS: dict[str, tuple[Callable[..., tuple[Floats, Floats]], str]] = {
 }
 
 
+def by_chance(
+    source: Source, groups: Mapping[str, Sequence[str]], method: str, n_null: int, rng: np.random.Generator
+) -> Floats | None:
+    """Return how often each driver, unrelated to all else, would have a share as large as it has."""
+    if not n_null or source.n is None:
+        return None
+    divide, _ = METHODS[method]
+    sizes = [len(columns) for columns in groups.values()]
+    point = divide(source.correlations[None], sizes)[0][0]
+    n = round(min(value for value in (source.n, source.n_customers, source.n_effective) if value is not None))
+    owners = np.append(np.repeat(np.arange(len(sizes)), sizes), len(sizes))
+    p_values = np.empty(len(sizes))
+    # One driver at a time: all at once would take the draws times the drivers in memory.
+    for driver in range(len(sizes)):
+        apart = (owners == driver)[:, None] != (owners == driver)[None, :]
+        drawn = resample.wishart_correlations(
+            np.where(apart, 0.0, source.correlations), max(n, len(owners) + 1), n_null, rng
+        )
+        p_values[driver] = (1 + (divide(drawn, sizes)[0][:, driver] >= point[driver]).sum()) / (1 + n_null)
+    return p_values
+
+
 def divided(
-    source: Source, groups: Mapping[str, Sequence[str]], outcome: str, method: str, conf_level: float
+    source: Source,
+    groups: Mapping[str, Sequence[str]],
+    outcome: str,
+    method: str,
+    conf_level: float,
+    p_values: Floats | None = None,
 ) -> Estimates:
     """Return the shares of R² that `method` gives each group of drivers."""
     divide, name = METHODS[method]
@@ -46,6 +73,12 @@ def divided(
         each["n_missing"] = source.n_missing
         each["n_customers"] = source.n_customers if source.n_customers is not None else np.nan
         each["n_effective"] = source.n_effective if source.n_effective is not None else np.nan
+    if p_values is not None:
+        table["p_value"] = p_values
+        said = np.where(p_values >= 1 - conf_level, "not told from zero; at most the interval's end", "")
+        table["note"] = [
+            f"{note}; {more}".strip("; ") for note, more in zip(table["note"], said, strict=True)
+        ]
     details = {"r2": tidy(r2)}
     if len(draws):
         details["pairs"] = _pairs(list(groups), point, draws, conf_level)

@@ -508,3 +508,43 @@ class TestChart:
         result = importance_of(customers_of(100).rename(columns={"app": name}), drivers=[name, "price"])
         assert "<script>" not in result._repr_html_()
         assert name in touchpoints.chart.importance(result).to_dict()["description"]
+
+
+def shuffled_p(customers: pd.DataFrame, driver: str, n_null: int) -> float:
+    """Shuffle a driver's column among customers: a second, slow computation."""
+    rng = np.random.default_rng(5)
+    place = DRIVERS.index(driver)
+    point = importance_of(customers, n_boot=0).table["estimate"].iloc[place]
+    drawn = np.array(
+        [
+            shares.lmg(
+                customers.assign(**{driver: rng.permutation(customers[driver])})[[*DRIVERS, "overall"]]
+                .corr()
+                .to_numpy()[None],
+                [1] * len(DRIVERS),
+            )[0][0, place]
+            for _ in range(n_null)
+        ]
+    )
+    return (1 + (drawn >= point).sum()) / (1 + n_null)
+
+
+def test_p_is_that_of_shuffling_a_column() -> None:
+    rng = np.random.default_rng(8)
+    customers = customers_of(80).assign(price=rng.standard_normal(80))
+    customers["app"] = customers["overall"] * 0.15 + rng.standard_normal(80)
+    found = importance_of(customers, n_null=2000, n_boot=0).table.set_index("term")["p_value"]
+    for driver in ("app", "price"):
+        assert found[driver] == pytest.approx(shuffled_p(customers, driver, 500), abs=0.06)
+
+
+def test_an_unrelated_driver_is_called_so_in_nineteen_of_twenty_and_a_related_one_is_not() -> None:
+    rng = np.random.default_rng(9)
+    called = []
+    for seed in range(60):
+        square = customers_of(300, seed).assign(price=rng.standard_normal(300))[[*DRIVERS, "overall"]].corr()
+        found = importance_of(None, correlations=square, n=300, n_null=199, n_boot=0).table.set_index("term")
+        called.append(found.loc["price", "p_value"] < 0.05)
+        assert found.loc["app", "p_value"] == 1 / 200
+        assert (found.loc["price", "note"] != "") == (found.loc["price", "p_value"] >= 0.05)
+    assert np.mean(called) <= 0.12
