@@ -12,6 +12,7 @@ from cxmeasure._arguments import closest
 from cxmeasure.errors import ArgumentError
 
 _CHAPTERS = {
+    "what-counts-as-customer-experience": "what_counts_as_customer_experience",
     "three-questions": "three_questions",
     "start-here": "start_here",
     "how-do-we-know-a-method-works": "how_do_we_know_a_method_works",
