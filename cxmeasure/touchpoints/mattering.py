@@ -155,6 +155,7 @@ def moments_of_truth(
     if exposure_column is not None:
         details["hazard"] = _hazard(some, found, conf_level)
     table = _table(tally, used, found, draws, often, k, conf_level)
+    table["unit"] = f"{outcome_column} a customer"
     shown = np.full((n_draws, len(used)), np.nan)
     shown[:, used] = draws
     each = "rate" if exposure_column is not None else "level"
@@ -271,7 +272,7 @@ def _table(
         table.loc[used, name] = values
     table["is_found"] = False
     table.loc[used, "is_found"] = _is_found(test["p_value"], conf_level)
-    return table.assign(unit="outcome a customer", n_missing=tally.n_missing)
+    return table.assign(n_missing=tally.n_missing)
 
 
 def _pooled(found: consequences.Fitted, n: int, conf_level: float) -> pd.DataFrame:

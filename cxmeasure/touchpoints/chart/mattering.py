@@ -43,7 +43,7 @@ def moments_of_truth(result: Estimates, *, title: str | None = None) -> alt.Laye
         drawn,
         title=title or said,
         subtitle=f"reach × effect × gap with {result.conf_level:.0%} interval{left_out}",
-        axis="outcome a customer that comes with shortfalls",
+        axis=f"{table['unit'].iloc[0]} that come with shortfalls",
         description=f"{said}. "
         + _charts.spoken(drawn.head(_SPOKEN), decimals=decimals, conf_level=result.conf_level, of="contacts"),
         reference=0.0,
