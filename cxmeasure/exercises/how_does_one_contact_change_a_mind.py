@@ -2,8 +2,8 @@
 
 from functools import cache
 
-import numpy as np
 import pandas as pd
+import statsmodels.api as sm
 
 from cxmeasure import lantern, touchpoints
 from cxmeasure.exercises.checking import Exercise
@@ -34,10 +34,14 @@ def _eighth(world: str) -> list[float]:
     return list(row[["estimate", "conf_low", "conf_high"]])
 
 
-def _slope_of_the_change() -> float:
+def _slope_of_the_change() -> list[float]:
     rows = _entries("null").query("not failed and number >= 6").dropna(subset=["expectation_before"])
     surprise = rows["performance"] - rows["expectation_before"]
-    return float(np.polyfit(surprise, rows["perception_after"] - rows["expectation_before"], 1)[0])
+    design = sm.add_constant(surprise.to_numpy())
+    fit = sm.OLS(rows["perception_after"] - rows["expectation_before"], design).fit(
+        cov_type="cluster", cov_kwds={"groups": rows["customer_id"]}
+    )
+    return [float(fit.params.iloc[1]), *fit.conf_int().iloc[1].tolist()]
 
 
 def _behind(world: str) -> list[float]:

@@ -89,8 +89,9 @@ def perception_gain(
     error's variance, one for the two ratings, is estimated with the rest from how far the weights of belief
     and experience fall short of 1: ratings are replaced by what is expected of beliefs given the ratings,
     in cells of contact number and belief. Errors of estimates by refits that leave out 1/25 of the customers
-    in turn. The ratio ``loss / gain`` is the hardest of the estimates: error in the ratings rounds
-    off the kink, and in some 300 diaries it came out about a tenth too near to 1 (simulated).
+    in turn. The ratio ``loss / gain`` is the hardest of the
+    estimates: error in the ratings rounds off the kink, and over simulated companies of some 300 diaries it
+    came out about a tenth too low.
 
     References
     ----------
