@@ -50,8 +50,8 @@ def sensitivity(
     score_column, metric, scale, threshold
         As in `metric`.
     method : {"tilt", "proxy", "data-defect"}
-        ``tilt``: the chance of an answer depends on the score itself, logit P(answer|y) = a + g1·y +
-        g2·|y − middle|. ``proxy``: a pattern-mixture with a proxy known for everybody (SMUB for means, MUBP
+        ``tilt``: the chance of an answer depends on the score itself, ``logit P(answer) = a + g1·y +
+        g2·|y − middle|``. ``proxy``: a pattern-mixture with a proxy known for everybody (SMUB for means, MUBP
         for shares). ``data-defect``: a correlation `rho` between answering and score.
     g1, g2 : sequence of float
         Grid of tilts, per point of the score: g1 > 0 where the satisfied answer more, g2 > 0 where both
@@ -91,7 +91,7 @@ def sensitivity(
     -----
     Nobody silent is seen, so no grid point is more likely than another by the data. To calibrate g1 and g2
     takes two known moments of everybody invited (such as two behaviours, or a follow-up sample); with one,
-    only a line of pairs is known. The respondents' scores are weighted by exp(−g1·y − g2·|y − middle|) to
+    only a line of pairs is known. The respondents' scores are weighted by ``exp(−g1·y − g2·|y − middle|)`` to
     stand for the silent: a score that no respondent gave has no part in it.
 
     SMUB and MUBP assume that the silent differ in one direction, along the proxy: they cannot represent a U.
