@@ -193,7 +193,8 @@ def _squares(side: dict[str, Any]) -> Floats:
     found = np.maximum(side["w2ff"] - 2 * side["lean"] * side["w2f"] + side["lean"] ** 2 * w2, 0.0)
     free = np.maximum(n - 1, 0.0)
     pooled = w2 * (n * found / w2).sum() / max(free.sum(), 1.0)
-    return np.where(free > 0, found * n / np.maximum(free, 1.0), pooled)
+    squares: Floats = np.where(free > 0, found * n / np.maximum(free, 1.0), pooled)
+    return squares
 
 
 def _table(
