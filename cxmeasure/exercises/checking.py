@@ -16,6 +16,7 @@ _CHAPTERS = {
     "three-questions": "three_questions",
     "start-here": "start_here",
     "how-do-we-know-a-method-works": "how_do_we_know_a_method_works",
+    "which-stage-is-each-customer-in": "which_stage_is_each_customer_in",
     "why-do-customers-cancel": "why_do_customers_cancel",
     "does-calling-back-detractors-work": "does_calling_back_detractors_work",
     "nps-csat-or-ces": "nps_csat_or_ces",
@@ -23,6 +24,7 @@ _CHAPTERS = {
     "how-does-one-contact-change-a-mind": "how_does_one_contact_change_a_mind",
     "how-often-can-we-survey-customers": "how_often_can_we_survey_customers",
     "which-moments-do-customers-remember": "which_moments_do_customers_remember",
+    "which-touchpoints-matter": "which_touchpoints_matter",
     "did-the-score-really-change": "did_the_score_really_change",
 }
 
