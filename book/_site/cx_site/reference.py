@@ -5,6 +5,7 @@ whose code uses it, and the strip of a chapter links what it lists to the entry.
 """
 
 import ast
+import inspect
 import json
 import re
 import sys
@@ -72,12 +73,19 @@ def chapters_that_use(folder: Path, listed: list[str]) -> dict[str, list[tuple[s
     return found
 
 
+def _first_line(module: Any, name: str) -> str:
+    """Return a link to an entry, with the first sentence of its docstring."""
+    whole = (inspect.getdoc(getattr(module, name)) or "").partition("\n\n")[0].replace("\n", " ")
+    full = f"{module.__name__}.{name}"
+    return f":py:obj:`{full.removeprefix('cxmeasure.')} <{full}>`: {whole}"
+
+
 def _entries(module_name: str) -> str:
     module = __import__(module_name, fromlist=["_"])
     own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module_name]
     named = getattr(module, "__all__", sorted(name for name in own if not name.startswith("_")))
     public = [name for name in named if not isinstance(getattr(module, name), type(sys))]
-    lines = []
+    lines = [] if module_name == "cxmeasure" else [f"* {_first_line(module, name)}" for name in public] + [""]
     for name in public:
         value = getattr(module, name)
         kind = "class" if isinstance(value, type) else "function" if callable(value) else "data"
@@ -161,7 +169,6 @@ def _configure(app: Sphinx, config: Config) -> None:  # noqa: ARG001
     config.napoleon_use_param = False
     config.napoleon_use_rtype = False
     config.napoleon_use_ivar = True
-    config.python_maximum_signature_line_length = 76
     config.default_role = "code"
     config.toc_object_entries_show_parents = "hide"
     # What a docstring calls a frame or a Series is a word of this book, not a class to link to.
