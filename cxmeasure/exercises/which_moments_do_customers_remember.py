@@ -49,7 +49,7 @@ def _lowest(
     rows = rows[(journeys.transform("size") >= 4) & (journeys.cumcount() < 4)]
     rng = np.random.default_rng(5)
     table = touchpoints.emotion_curve(rows, order_column="seq", rng=rng).table
-    row = table.loc[table["estimate"].idxmin()]
+    row = table.sort_values("estimate").iloc[0]
     return [float(row[name]) for name in ("estimate", *ends)]
 
 
