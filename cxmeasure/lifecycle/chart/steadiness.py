@@ -37,7 +37,7 @@ def segment_stability(result: Estimates, *, title: str | None = None) -> alt.Lay
     rows = table.assign(label=table["term"].map(_SAID))
     last = rows.iloc[-1]
     beside = " beside the covariates" if last["term"] == "gain_beyond_covariates" else ""
-    verdict = last["note"].split(":")[0]
+    verdict = last["note"].split(":")[0].replace("predicts", "predict")
     found = (
         f"The segments are decoration: they tell no more than shuffled labels{beside}"
         if verdict == "decoration"
