@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml  # type: ignore[import-untyped]
+import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 

@@ -7,6 +7,7 @@ the book is built. The specification lies beside them; `cx.js` draws it when the
 import copy
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from html import escape
 from itertools import count
@@ -142,10 +143,50 @@ def is_single(spec: Spec) -> bool:
     return not isinstance(spec.get("width"), dict)
 
 
+def _room(view: Spec) -> int:
+    """Return the width that a phone leaves to one plotting area beside the labels of its y axis."""
+    ys = [part["encoding"]["y"] for part in _parts(view) if "y" in part.get("encoding", {})]
+    shown = [y for y in ys if y.get("axis", True) is not None]
+    names = any(y.get("type") in {"nominal", "ordinal"} for y in shown)
+    return NARROW - 16 - (134 if names else 52 if shown else 8)
+
+
+def stacked(spec: Spec) -> Spec:
+    """Return views and facets one below another, each as wide as a phone allows."""
+    spec = {**spec}
+    for key in {"hconcat", "concat"} & set(spec):
+        spec["vconcat"] = spec.pop(key)
+        spec.pop("columns", None)
+    if "vconcat" in spec:
+        return {**spec, "vconcat": [stacked(view) for view in spec["vconcat"]]}
+    if isinstance(spec.get("title"), str):
+        spec["title"] = textwrap.wrap(spec["title"], 40)
+    if "layer" in spec:
+        spec["layer"] = [stacked(layer) for layer in spec["layer"]]
+    facet = spec.get("facet")
+    if isinstance(facet, dict) and set(facet) == {"column"}:
+        spec["facet"] = facet["column"]
+    if "spec" in spec:
+        one = {"columns": 1} if "field" in spec.get("facet", {}) else {}
+        return {**spec, **one, "spec": stacked(spec["spec"])}
+    encoding = dict(spec.get("encoding", {}))
+    if "column" in encoding:
+        encoding["facet"] = {**encoding.pop("column"), "columns": 1}
+    elif "facet" in encoding:
+        encoding["facet"] = {**encoding["facet"], "columns": 1}
+    width = spec.get("width", 200)
+    room = _room(spec)
+    # A width of so much a step is left alone: it is as wide as it has bars.
+    fits = {"width": min(width, room)} if isinstance(width, int | float) else {}
+    return {**spec, **fits, **({"encoding": encoding} if encoding else {})}
+
+
 def fitted(spec: Spec, width: int) -> Spec:
-    """Return the specification fitted to a total width, where its form allows that."""
+    """Return the specification fitted to a total width; where its form forbids that, stacked for a phone."""
     if not is_single(spec):
-        return spec
+        if width == WIDE:
+            return spec
+        return {**stacked(spec), "config": _merge(spec["config"], NARROW_CONFIG)}
     spec = {**spec, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
     if width == NARROW:
         spec["config"] = _merge(spec["config"], NARROW_CONFIG)
@@ -240,7 +281,7 @@ def figure(spec: Spec, number: str) -> str:
     live = site_spec(spec)
     title, subtitle = take_title(live)
     name = describe(spec) or title or "Chart"
-    pictures = [("wide", WIDE)] if not is_single(live) else [("wide", WIDE), ("narrow", NARROW)]
+    pictures = [("wide", WIDE), ("narrow", NARROW)]
     drawn = "".join(
         f'<div class="cx-picture cx-{size}">{_draw(fitted(live, width), f"{number}{size[0]}", name)}</div>'
         for size, width in pictures
@@ -249,14 +290,19 @@ def figure(spec: Spec, number: str) -> str:
     caption += f' <span class="cx-chart-sub">{escape(subtitle)}</span>' if subtitle else ""
     caption = f"<figcaption>{caption}</figcaption>" if caption else ""
     knobs = '<button type="button" class="cx-knobs cx-js">Move the sliders of this chart</button>'
-    body = json.dumps(live, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    form = " cx-fits" if is_single(live) else ""
+    bodies = [live] if is_single(live) else [live, fitted(live, NARROW)]
+    scripts = "".join(f'<script type="application/json">{_json(body)}</script>' for body in bodies)
+    form = "cx-fits" if is_single(live) else "cx-stacks"
     return (
-        f'<figure class="cx-chart{form}" id="{number}">{caption}'
+        f'<figure class="cx-chart {form}" id="{number}">{caption}'
         f'<div class="cx-stage" tabindex="0" role="group" aria-label="{escape(title or name)}">{drawn}</div>'
         f"{knobs if has_knobs(spec) else ''}{numbers(spec)}"
-        f'<script type="application/json">{body}</script></figure>'
+        f"{scripts}</figure>"
     )
+
+
+def _json(spec: Spec) -> str:
+    return json.dumps(spec, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
 class VegaLite:

@@ -129,10 +129,11 @@
     for (const key of Object.keys(above)) both[key] = merge(below[key], above[key]);
     return both;
   };
-  const sized = (figure, spec) => {
+  const sized = (figure) => {
+    const isNarrow = figure.querySelector(".cx-stage").clientWidth < 480;
+    const written = all("script", figure);
+    const spec = JSON.parse((isNarrow && written[1] || written[0]).textContent);
     if (!figure.classList.contains("cx-fits")) return spec;
-    const stage = figure.querySelector(".cx-stage");
-    const isNarrow = stage.clientWidth < 480;
     const { wide, narrow, narrowConfig } = window.cxSizes;
     const out = { ...spec, width: isNarrow ? narrow : wide };
     if (isNarrow) out.config = merge(spec.config, narrowConfig);
@@ -146,12 +147,11 @@
     const holder = document.createElement("div");
     holder.className = "cx-live";
     try {
-      const spec = JSON.parse(figure.querySelector("script").textContent);
       await vega();
       holder.style.visibility = "hidden";
       holder.style.position = "absolute";
       stage.append(holder);
-      await window.vegaEmbed(holder, sized(figure, spec), {
+      await window.vegaEmbed(holder, sized(figure), {
         renderer: "svg", actions: false, ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true },
         patch: (marks) => figure.classList.contains("cx-fits") ? { ...marks, autosize: fitWidth } : marks,
       });
