@@ -14,11 +14,12 @@ def _journeys(world: str) -> pd.DataFrame:
     steps = lantern.load("events", world).dropna(subset=["journey_id"]).sort_values(["journey_id", "seq"])
     ended = lantern.load("journeys", world).query("outcome != 'cut off'")
     by = steps.groupby("journey_id")
-    return ended.assign(
+    found: pd.DataFrame = ended.assign(
         abandoned=(ended["outcome"] == "abandoned") * 1.0,
         fails=ended["journey_id"].map(by["failed"].sum()),
         variant=ended["journey_id"].map(by["touchpoint"].agg(" → ".join)),
     )
+    return found
 
 
 def _covered(world: str, kind: str | None = "delivery") -> float:
