@@ -66,7 +66,8 @@ def emotion_curve(
     -----
     The band is mean ± c · standard error, with c such that the largest deviation of all steps stays
     within in `conf_level` of the draws of customers. Later steps are of longer journeys: a curve that
-    falls may be one that only the unhappy walk to its end. Group by length to see.
+    falls may be one that only the unhappy walk to its end. Group by length to see. A step with fewer than
+    ten ratings has a mean and no band, and no say in the test.
 
     References
     ----------
@@ -141,22 +142,29 @@ def _curves(
     n_drawn, total_drawn = (np.tensordot(weights, each, axes=1) for each in (n, total))
     mean = np.divide(total_drawn, n_drawn, out=np.full_like(n_drawn, np.nan), where=n_drawn > 0)
     whole = total_drawn.sum(axis=2) / np.maximum(n_drawn.sum(axis=2), 1)
-    alone = resample.studentised(mean[1:] - mean[0], conf_level)
-    about = mean - whole[:, :, None]
+    # Draws of a few ratings hardly differ: their error is no error, and would decide the test.
+    thin = n.sum(axis=0) < _FEW
+    kept = np.where(thin, np.nan, mean)
+    alone = resample.studentised(kept[1:] - kept[0], conf_level)
+    about = kept - whole[:, :, None]
     apart = resample.studentised(about[1:] - about[0], conf_level)
     with np.errstate(invalid="ignore", divide="ignore"):
         largest = np.nan_to_num(np.abs(about[0]) / apart.error).max(axis=1)
     p_flat = (1 + (apart.largest >= largest).sum(axis=0)) / (1 + n_boot)
+    told = (~thin).sum(axis=1) > 1
     flat = heads.assign(term="the curve is flat", n=n.sum(axis=(0, 2)), statistic=largest, p_value=p_flat)
+    flat.loc[~told, ["statistic", "p_value"]] = np.nan
+    flat["note"] = np.where(told, "", f"fewer than two steps with {_FEW} ratings")
     at, step = np.nonzero(n.sum(axis=0))
-    point = _interval(mean[0], alone.error, z_value(conf_level))
-    band = _interval(mean[0], alone.error, alone.critical[:, None])
+    error = np.where(thin, np.nan, alone.error)
+    point = _interval(mean[0], error, z_value(conf_level))
+    band = _interval(mean[0], error, alone.critical[:, None])
     table = heads.iloc[at].reset_index(drop=True).assign(term="mean rating")
     table["n"] = n.sum(axis=0)[at, step].astype(int)
-    table["estimate"], table["std_error"] = mean[0][at, step], alone.error[at, step]
+    table["estimate"], table["std_error"] = mean[0][at, step], error[at, step]
     table["conf_low"], table["conf_high"] = band[0][at, step], band[1][at, step]
     table["unit"] = "scale points"
-    table["note"] = np.where(table["n"] < _FEW, f"fewer than {_FEW} ratings", "")
+    table["note"] = np.where(table["n"] < _FEW, f"fewer than {_FEW} ratings: no band", "")
     table["step"], table["point_low"], table["point_high"] = step + 1, point[0][at, step], point[1][at, step]
     return table, flat
 

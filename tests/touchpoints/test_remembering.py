@@ -170,3 +170,21 @@ def test_a_dip_is_found_and_drawn_for_each_kind_of_journey() -> None:
 def test_what_cannot_be_used_is_refused(change: Any, error: Any, said: str) -> None:
     with pytest.raises(error, match=said):
         weights_of(journeys().assign(**change))
+
+
+def test_a_step_with_few_ratings_has_no_band_and_no_say() -> None:
+    rng = np.random.default_rng(4)
+    steps = pd.DataFrame({"customer_id": np.repeat(np.arange(100), 3), "ts": np.tile([1, 2, 3], 100)})
+    steps = steps.assign(valence=rng.normal(size=300), journey_id=steps["customer_id"])
+    last = pd.DataFrame({"customer_id": [0], "journey_id": [0], "ts": [4], "valence": [5.0]})
+    found = touchpoints.emotion_curve(pd.concat([steps, last]), rng=np.random.default_rng(1))
+    without = touchpoints.emotion_curve(steps, rng=np.random.default_rng(1))
+    thin = found.table.iloc[3]
+    assert thin["estimate"] == 5.0
+    assert thin[["std_error", "conf_low", "conf_high", "point_low"]].isna().all()
+    assert thin["note"] == "fewer than 10 ratings: no band"
+    p = found.details["flat"]["p_value"].iloc[0]
+    assert p == pytest.approx(without.details["flat"]["p_value"].iloc[0], abs=0.05)
+    alone = touchpoints.emotion_curve(steps[steps["ts"] == 1], rng=np.random.default_rng(1))
+    assert alone.details["flat"][["statistic", "p_value"]].isna().all(axis=None)
+    assert alone.details["flat"]["note"].iloc[0] == "fewer than two steps with 10 ratings"
