@@ -6,6 +6,7 @@ python3 run.py test            set up, pass every test, strict nbval included (o
 python3 run.py lab             set up, open JupyterLab on trainee workbooks (--fresh CHAPTER starts one over)
 python3 run.py store           set up, execute the chapters and store their outputs (or: store NOTEBOOK)
 python3 run.py data            set up, make the sample company's stored tables again
+python3 run.py speed           set up, measure time and memory, ours and others' (an hour)
 python3 run.py check           set up, lint, format check, types
 """
 
@@ -40,7 +41,8 @@ QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "
 
 def main(job: str = "help", *rest: str) -> int:
     """Run one job; leave with its exit status."""
-    jobs = {"book": book, "test": test, "lab": lab, "store": store, "data": data, "check": check}
+    jobs = {"book": book, "test": test, "lab": lab, "store": store, "data": data}
+    jobs |= {"speed": speed, "check": check}
     if job in ("help", "-h", "--help"):
         print(__doc__)
         return 0
@@ -121,6 +123,16 @@ def data(*rest: str) -> int:
         "The tables are in data/lantern."
         if status == 0
         else "The tables of data/lantern were left as they were."
+    )
+    return status
+
+
+def speed(*rest: str) -> int:
+    status = python("tests/speed/everything.py", *rest)
+    tell(
+        "The figures are in data/speed; store book/how-fast-how-far.ipynb anew."
+        if status == 0
+        else "Nothing more was stored: the lines above say why."
     )
     return status
 
