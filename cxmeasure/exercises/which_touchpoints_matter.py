@@ -23,13 +23,14 @@ def _agreement(one: str, other: str) -> float:
 
 
 @cache
-def _exponent(world: str) -> float:
+def _exponent(world: str) -> list[float]:
     answers = lantern.load("answers", world).dropna(subset=["score_overall"])
     ratings, overall = answers[_AREAS].to_numpy(float), answers["score_overall"].to_numpy(float)
-    exponents = np.arange(-3, 3.001, 0.1).round(1)
-    powers = exponents[exponents != 0]
-    errors = [((overall - (ratings**p).mean(axis=1) ** (1 / p)) ** 2).sum() for p in powers]
-    return float(powers[int(np.argmin(errors))])
+    tried = np.arange(-2.51, 2, 0.02).round(2)
+    errors = np.array([((overall - (ratings**p).mean(axis=1) ** (1 / p)) ** 2).sum() for p in tried])
+    misfit = len(overall) * np.log(errors / errors.min())
+    inside = tried[misfit <= 3.84]
+    return [float(tried[misfit.argmin()]), float(inside.min()), float(inside.max())]
 
 
 @cache
@@ -68,7 +69,7 @@ EXERCISES = {
     ),
     "2": Exercise(
         answer=lambda: _exponent("null"),
-        tolerance=0.051,
+        tolerance=0.03,
         mistakes={"That is the exponent of the claimed world.": lambda: _exponent("claimed")},
     ),
     "3": Exercise(
