@@ -1,6 +1,7 @@
 """Measure how fast and how far, store it in data/speed: run.py speed [growth|hand|peers] [--most N].
 
-Without a word everything is measured, with up to ten million events; `--most 100000000` goes on to a hundred.
+Without a word everything is measured, with up to ten million events; `--most 100000000` goes on to a hundred,
+`peers --only CDNOW` measures one comparison anew and keeps the rest.
 One process at a time, each measurement in a process of its own.
 """
 
@@ -28,7 +29,7 @@ sys.path.insert(0, str(HERE))
 
 import made_events  # noqa: E402
 
-SIZES = (1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000)
+SIZES = (300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000)
 REDUCTIONS = ("episodes", "occupancy", "transitions", "purchases", "scores", "paths", "products", "responses")
 OF_CUSTOMERS = ("products", "responses")
 BESIDE = 10_000_000
@@ -56,7 +57,7 @@ COMPARED = [
     ("importance, 20 drivers", "importance_ours_matrix", {"drivers": 20}, [
         ("drivers", "pingouin", "importance_pingouin"),
         ("dominance", "dominance-analysis", "importance_dominance")]),
-    ("importance, 25 drivers", "importance_ours_matrix", {"drivers": 25, "once": 3}, []),
+    ("importance, 25 drivers", "importance_ours_matrix", {"drivers": 25}, []),
     ("removal effects", "removal_ours", {}, [
         ("mam", "marketing-attribution-models", "removal_mam"),
         ("channel", "ChannelAttribution", "removal_channelattribution")]),
@@ -153,10 +154,15 @@ def hand(folder, most):
             stored(rows, "by_hand")
 
 
-def peers(folder, most):
+def peers(folder, most, only=""):
     made_for_peers(folder)
     rows = []
+    if only:
+        kept = pd.read_csv(STORE / "peers.csv").fillna({"error": "", "result": ""})
+        rows = kept[~kept["question"].str.contains(only)].to_dict("records")
     for question, call, choices, others in COMPARED:
+        if only not in question:
+            continue
         job = {"folder": str(folder), "times": TIMES} | choices
         mine = asked(sys.executable, "peer_calls.py", job | {"call": call})
         rows.append(row(mine, question=question, who="cxmeasure", result=mine.get("result", "")))
@@ -262,6 +268,7 @@ def manifest(began):
 
 def main(*rest):
     most = int(rest[rest.index("--most") + 1]) if "--most" in rest else 10_000_000
+    only = rest[rest.index("--only") + 1] if "--only" in rest else ""
     parts = {"growth": growth, "hand": hand, "peers": peers}
     chosen = [part for part in rest if part in parts] or list(parts)
     began = time.monotonic()
@@ -271,7 +278,7 @@ def main(*rest):
         folder = Path(made_here)
         for part in chosen:
             told({"growth": "Growth", "hand": "Beside code by hand", "peers": "Beside the peers"}[part] + ":")
-            parts[part](folder, most)
+            parts[part](folder, most, *([only] if part == "peers" else []))
     manifest(began)
     told("Stored in data/speed.")
 

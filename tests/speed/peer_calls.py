@@ -408,14 +408,14 @@ def main(job):
         call = globals()[job["call"]](job)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         seconds, result = [], None
-        for _ in range(job["times"] + 1):
+        for place in range(job["times"] + 1):
             begin = time.perf_counter()
             result = call()
-            seconds.append(time.perf_counter() - begin)
-            if seconds[0] > job.get("once", 20):
-                break
-        # The first of each imports what is imported late; it counts only where it is long and alone.
-        seconds = seconds[1:] or seconds
+            # The first of each imports what is imported late, and does not count; the slow run once more.
+            if place:
+                seconds.append(time.perf_counter() - begin)
+                if seconds[0] > 20:
+                    break
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     scale = 1e6 if sys.platform == "darwin" else 1e3
     found = {"seconds": seconds, "peak_mb": after / scale, "more_mb": (after - before) / scale}

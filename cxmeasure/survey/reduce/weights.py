@@ -48,7 +48,8 @@ def weigh_rows(
         factor = parts[0]
         for part in parts[1:]:
             factor = factor * part
-    capped = nw.when(factor > cap).then(nw.lit(cap)).otherwise(factor)
+    # An expression used twice is computed twice.
+    capped = nw.when(factor > cap).then(nw.lit(cap)).otherwise(factor) if np.isfinite(cap) else factor
     base = nw.lit(1.0) if weight_column is None else nw.col(weight_column).cast(nw.Float64)
     if responded_column is not None:
         frame = frame.filter(nw.col(responded_column).cast(nw.Int64) == 1)
@@ -57,14 +58,14 @@ def weigh_rows(
 
 
 def _looked_up(term: Term, schema: Mapping[str, nw.dtypes.DType]) -> nw.Expr:
-    """Return the term's number for each row: a sum of cases of which one holds."""
-    cases = []
+    """Return the term's number for each row: of the cases one holds."""
+    found: nw.Expr = nw.lit(0.0)
     for values, number in term.numbers.items():
         holds = _equals(term.columns[0], values[0], schema) if values else nw.lit(True)
         for column, value in zip(term.columns[1:], values[1:], strict=True):
             holds = holds & _equals(column, value, schema)
-        cases.append(nw.when(holds).then(nw.lit(float(number))).otherwise(nw.lit(0.0)))
-    return nw.sum_horizontal(*cases)
+        found = nw.when(holds).then(nw.lit(float(number))).otherwise(found)
+    return found
 
 
 def _equals(column: str, value: Any, schema: Mapping[str, nw.dtypes.DType]) -> nw.Expr:
