@@ -149,3 +149,9 @@ def test_a_label_belongs_to_one_page_and_a_chapter_is_linked_by_it() -> None:
         for label in re.findall(r"^\(([\w-]+)\)=$", markdown(path), re.MULTILINE):
             labels.setdefault(label, []).append(path.stem)
     assert {label: pages for label, pages in labels.items() if len(pages) > 1} == {}
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_no_box_has_a_backtick_in_its_title(path: Path) -> None:
+    """Such a line opens no box: the next fence would swallow the text up to the one after."""
+    assert not re.findall(r"^```+\{[\w-]+\}[^\n]*`", markdown(path), re.MULTILINE)
