@@ -75,6 +75,9 @@ def assign_episodes(
     time counts once. Of two events at the same second the one that the heading names last counts as the
     later; within one snapshot period ``n … since …`` counts events on either side of its origin.
 
+    Whatever is asked of a lazy table reads the log again. Who asks twice keeps the episodes: collected, or in
+    a table of the database.
+
     Contracts of one customer that overlap should be merged into one before they are logged.
 
     Examples

@@ -17,7 +17,7 @@ NOTEBOOKS = sorted(path for path in BOOK.rglob("*.ipynb") if "_site" not in path
 COUNTS = {"S0": 54, "S1": 72, "S2": 142, "S3": 22, "S4": 25}
 LABEL = re.compile(r"\]\(#([\w-]+)\)")
 # A page of the start teaches no chapter of the curriculum, so it has no claims to answer.
-NO_CLAIMS = {"start-here", "three-questions", "the-company"}
+NO_CLAIMS = {"start-here", "three-questions", "the-company", "how-fast-how-far"}
 
 
 def extension() -> Any:
