@@ -19,6 +19,7 @@ _CHAPTERS = {
     "which-stage-is-each-customer-in": "which_stage_is_each_customer_in",
     "why-do-customers-cancel": "why_do_customers_cancel",
     "where-does-the-journey-break": "where_does_the_journey_break",
+    "do-small-gestures-pay": "do_small_gestures_pay",
     "does-calling-back-detractors-work": "does_calling_back_detractors_work",
     "nps-csat-or-ces": "nps_csat_or_ces",
     "can-i-trust-a-response-rate": "can_i_trust_a_response_rate",
