@@ -21,6 +21,7 @@ _CHAPTERS = {
     "where-does-the-journey-break": "where_does_the_journey_break",
     "do-small-gestures-pay": "do_small_gestures_pay",
     "does-calling-back-detractors-work": "does_calling_back_detractors_work",
+    "what-is-better-experience-worth": "what_is_better_experience_worth",
     "nps-csat-or-ces": "nps_csat_or_ces",
     "can-i-trust-a-response-rate": "can_i_trust_a_response_rate",
     "how-does-one-contact-change-a-mind": "how_does_one_contact_change_a_mind",
