@@ -42,7 +42,20 @@ def _theme() -> alt.theme.ThemeConfig:
     return {"config": cast("Any", _CONFIG)}
 
 
+def _settled(part: Any, names: dict[str, str]) -> Any:
+    """Return a specification whose last digits, and names made from them, do not hang on summing order."""
+    if isinstance(part, dict):
+        return {names.get(key, key): _settled(value, names) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_settled(value, names) for value in part]
+    if isinstance(part, float):
+        return float(f"{part:.6g}" if abs(part) < 1e6 else f"{part:.12g}")
+    return names.get(part, part) if isinstance(part, str) else part
+
+
 def _renderer(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
+    names = {name: f"data-{place}" for place, name in enumerate(spec.get("datasets", {}))}
+    spec = _settled(spec, names)
     # Altair writes the address of a newer schema than JupyterLab's viewer knows; it would warn.
     spec = {key: value for key, value in spec.items() if key != "$schema"}
     return {MIME: spec, "text/plain": spec.get("description", "A chart without a description.")}

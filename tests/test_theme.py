@@ -30,6 +30,18 @@ def test_two_runs_store_the_same_bytes(enabled: None) -> None:
     assert json.dumps(bundle(), sort_keys=True) == json.dumps(bundle(), sort_keys=True)
 
 
+def test_what_only_the_order_of_a_sum_changes_is_not_stored(enabled: None) -> None:
+    def stored(share: float) -> object:
+        rows = pd.DataFrame({"share": [share, 1700000000000.5]})
+        return alt.Chart(rows, description="two").mark_point().encode(x="share:Q")._repr_mimebundle_()
+
+    assert 0.1 + 0.2 != 0.3
+    assert stored(0.1 + 0.2) == stored(0.3)
+    assert stored(0.30001) != stored(0.3)
+    assert "1700000000000.5" not in json.dumps(stored(0.3))
+    assert "170000000000" in json.dumps(stored(0.3))
+
+
 def test_the_stored_chart_is_vega_lite_5_without_an_address(enabled: None) -> None:
     stored = bundle()
     assert set(stored) == {theme.MIME, "text/plain"}
