@@ -22,6 +22,8 @@ from plain_markdown import Converter, Places, blocks, citations, labels, title
 from store import KERNEL, Notebook, complain, listed, number, read, say, text_of, write_if_new
 
 ROOT = Path(__file__).resolve().parents[2]
+# The front page is a notebook for the sake of its chart; there is nothing to work out on it.
+FRONT = "index"
 _GATE = re.compile(r"^(`{3,}|:{3,})\{solution-(start|end)\}[ ]*(\S*)[^\n]*\n(?:.*\n)*?\1[ ]*$", re.M)
 _COMPUTED = re.compile(r'(Markdown\(f""")(.*?)(""")', re.S)
 _CHECK = re.compile(r"""\bcheck\(\s*["']([^"']+)/""")
@@ -242,7 +244,7 @@ def chosen(name: str, chapters: list[Path], root: Path) -> Path | None:
 
 def make(root: Path, fresh: Path | None = None) -> None:
     """Make or renew the workbook of every chapter of the table of contents."""
-    chapters = listed(root)
+    chapters = [path for path in listed(root) if path.stem != FRONT]
     places = survey_places(root, chapters)
     for path in chapters:
         page = path.relative_to(root).with_suffix("").as_posix()
@@ -261,7 +263,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the trainees' workbooks from the chapters.")
     parser.add_argument("--fresh", metavar="CHAPTER", help="start this one over; its answers are lost")
     given = parser.parse_args(arguments)
-    fresh = chosen(given.fresh, listed(ROOT), ROOT) if given.fresh else None
+    chapters = [path for path in listed(ROOT) if path.stem != FRONT]
+    fresh = chosen(given.fresh, chapters, ROOT) if given.fresh else None
     if given.fresh and fresh is None:
         return 2
     make(ROOT, fresh)

@@ -9,8 +9,8 @@ import pytest
 from cxmeasure.exercises import exercises
 
 ROOT = Path(__file__).resolve().parents[2]
-# Pages that are no chapter: the company is a front page without exercises, the speed a page of figures.
-NO_CHAPTER = {"the-company", "how-fast-how-far"}
+# Pages that are no chapter: the front, the company without exercises, the speed a page of figures.
+NO_CHAPTER = {"index", "the-company", "how-fast-how-far"}
 CHAPTERS = [
     path
     for path in sorted((ROOT / "book").rglob("*.ipynb"))

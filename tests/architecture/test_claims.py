@@ -16,8 +16,8 @@ BOOK = ROOT / "book"
 NOTEBOOKS = sorted(path for path in BOOK.rglob("*.ipynb") if "_site" not in path.parts)
 COUNTS = {"S0": 54, "S1": 72, "S2": 142, "S3": 22, "S4": 25}
 LABEL = re.compile(r"\]\(#([\w-]+)\)")
-# A page of the start teaches no chapter of the curriculum, so it has no claims to answer.
-NO_CLAIMS = {"start-here", "three-questions", "the-company", "how-fast-how-far"}
+# The front and the pages of the start teach no chapter of the curriculum: they have no claims to answer.
+NO_CLAIMS = {"index", "start-here", "three-questions", "the-company", "how-fast-how-far"}
 
 
 def extension() -> Any:

@@ -1,9 +1,12 @@
 """The ways through the book: links that exist, times that are the chapters' own, sums that are sums."""
 
+import importlib
 import json
 import re
+import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,3 +95,19 @@ def test_the_week_goes_through_every_page_with_exercises() -> None:
     chapters = {ROOT / f"{page}.ipynb" for page in LISTED if (ROOT / f"{page}.ipynb").exists()}
     missing = sorted(path.stem for path in chapters if path.resolve() not in linked)
     assert not missing, f"not in the trainee's week: {missing}"
+
+
+def test_the_front_page_leads_to_every_chapter_and_counts_the_claims() -> None:
+    pytest.importorskip("sphinx")
+    sys.path.insert(0, str(ROOT / "book" / "_site"))
+    try:
+        front = importlib.import_module("cx_site.front")
+    finally:
+        sys.path.pop(0)
+    notebook = (ROOT / "book" / "index.ipynb").read_text(encoding="utf-8")
+    text = front.in_markdown(notebook, lambda part: part.replace("% cx: questions", "HERE"))
+    assert "HERE" in text
+    assert "% cx: claims count" in text
+    asked = front.questions(TOC, set(LISTED)) + text
+    chapters = [page for page in LISTED if (ROOT / f"{page}.ipynb").exists()]
+    assert not [page for page in chapters if page.removeprefix("book/") not in asked]

@@ -5,7 +5,7 @@ from zlib import crc32
 
 from sphinx.application import Sphinx
 
-from cx_site import boxes, charts, claims, formulas, links, pages, reference
+from cx_site import boxes, charts, claims, formulas, front, links, pages, reference
 
 HERE = Path(__file__).parent
 
@@ -22,6 +22,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     charts.setup(app)
     formulas.setup(app)
     claims.setup(app)
+    front.setup(app)
     reference.setup(app)
     boxes.setup(app)
     links.setup(app)

@@ -19,6 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 from cx_site.boxes import details, summary
+from cx_site.front import in_markdown
 
 COLUMNS = ("id", "the claim", "claimed", "null", "what was found", "section", "source")
 VERDICTS = ("holds", "fails", "not settled", "not measurable", "definition", "not tried")
@@ -200,7 +201,7 @@ def _source(app: Sphinx, docname: str, content: list[str]) -> None:
             "tally": lambda: f"{count_sentence(folder, listed)}.",
             "filter": lambda: f"```{{raw}} html\n{filter_form(folder, listed)}\n```",
         }
-        content[0] = _MARK.sub(lambda mark: made[mark.group(1)](), text)
+        content[0] = in_markdown(text, lambda part: _MARK.sub(lambda mark: made[mark.group(1)](), part))
 
 
 def _cited(text: str) -> str:
