@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One command for each job; needs nothing but Python 3.11 or newer.
 
-python3 run.py book            set up, build the static site into _build/html (--pdf: and print it into one file)
+python3 run.py book            set up, build the static site into _build/html (--pdf: and one printed file)
 python3 run.py test            set up, pass every test, strict nbval included (or: test FOLDER -k WORD)
 python3 run.py lab             set up, open JupyterLab on trainee workbooks (--fresh CHAPTER starts one over)
 python3 run.py store           set up, execute the chapters and store their outputs (or: store NOTEBOOK)

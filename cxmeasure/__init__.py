@@ -11,5 +11,15 @@ from cxmeasure import lantern, lifecycle, survey, touchpoints
 from cxmeasure.exercises import check, progress
 from cxmeasure.results import Estimates, Scores
 
-__all__ = ["Estimates", "Scores", "check", "lantern", "lifecycle", "progress", "survey", "theme", "touchpoints"]
+__all__ = [
+    "Estimates",
+    "Scores",
+    "check",
+    "lantern",
+    "lifecycle",
+    "progress",
+    "survey",
+    "theme",
+    "touchpoints",
+]
 __version__ = "0.1.0"

@@ -229,7 +229,7 @@ def _hashed(frame: Lazy, n_customers: int) -> Lazy:
 
     Neighbours must not fall into neighbouring buckets: customers who came at about the same time are
     alike, and buckets that are more alike than chance make intervals too narrow. No product leaves
-    64 bits. Each step is a column of its own: narwhals spells ``%`` out, with what it is taken of, three times.
+    64 bits. Each step is a column of its own: narwhals spells ``%`` out, with what it is taken of, thrice.
     """
     frame = frame.with_columns(bucket=nw.col("number").cast(nw.Int64))
     if n_customers <= BUCKETS:
