@@ -7,6 +7,7 @@ python3 run.py lab             set up, open JupyterLab on trainee workbooks (--f
 python3 run.py store           set up, execute the chapters and store their outputs (or: store NOTEBOOK)
 python3 run.py data            set up, make the sample company's stored tables again
 python3 run.py speed           set up, measure time and memory, ours and others' (an hour)
+python3 run.py trial           set up, try the intervals where the truth is known (half an hour)
 python3 run.py check           set up, lint, format check, types
 """
 
@@ -42,7 +43,7 @@ QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "
 def main(job: str = "help", *rest: str) -> int:
     """Run one job; leave with its exit status."""
     jobs = {"book": book, "test": test, "lab": lab, "store": store, "data": data}
-    jobs |= {"speed": speed, "check": check}
+    jobs |= {"speed": speed, "trial": trial, "check": check}
     if job in ("help", "-h", "--help"):
         print(__doc__)
         return 0
@@ -134,6 +135,12 @@ def speed(*rest: str) -> int:
         if status == 0
         else "Nothing more was stored: the lines above say why."
     )
+    return status
+
+
+def trial(*rest: str) -> int:
+    status = python("-m", "tests.trial", *(rest or ("survey",)))
+    tell("The rates are in data/trial." if status == 0 else "Nothing was stored: the lines above say why.")
     return status
 
 
