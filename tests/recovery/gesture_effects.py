@@ -61,7 +61,8 @@ def rows() -> pd.DataFrame:
     experiments = experiments[experiments["since"] <= 36 - MONTHS + 1]
     found = []
     for name, arm, changes in MEASURES:
-        treated = experiments.query("experiment == @name and arm == @arm")[["customer_id", "since"]]
+        is_treated = (experiments["experiment"] == name) & (experiments["arm"] == arm)
+        treated = experiments.loc[is_treated, ["customer_id", "since"]]
         without = company(changes)[1]
         whole = effect(treated, with_it, without)
         group = treated["customer_id"] % GROUPS
