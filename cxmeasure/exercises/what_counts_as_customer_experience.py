@@ -13,7 +13,7 @@ from cxmeasure.exercises.checking import Exercise
 
 @cache
 def _journeys() -> pd.DataFrame:
-    """Moments and mean of each journey of the reader with the most episodes in the diary."""
+    """Moments and mean of each journey of the reader with the most moments over four episodes or more."""
     diary = lantern.load("diary").query("provider == 'Lantern'").dropna(subset=["satisfaction"])
     places = lantern.load("touchpoints")[["touchpoint_id", "episode"]]
     events = lantern.load("events")[["event_id", "journey_id"]]
@@ -22,8 +22,8 @@ def _journeys() -> pd.DataFrame:
     lane = journey.where(rows["journey_id"].notna(), "alone " + rows["event_id"].astype(str))
     rows = rows.assign(lane=lane)
     rows["episode"] = rows.groupby(["customer_id", "lane"])["episode"].transform("first")
-    size = rows.groupby("customer_id")["episode"].agg(["size", "nunique"]).sort_values(["nunique", "size"])
-    mine = rows[rows["customer_id"] == size.index[-1]]
+    size = rows.groupby("customer_id")["episode"].agg(["size", "nunique"])
+    mine = rows[rows["customer_id"] == size.loc[size["nunique"] >= 4, "size"].idxmax()]
     return pd.DataFrame(mine.groupby("lane")["satisfaction"].agg(["size", "mean"]))
 
 
