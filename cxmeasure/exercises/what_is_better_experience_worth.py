@@ -24,7 +24,7 @@ _REACH = {
 
 def _size(share: float, *, power: float = 0.8) -> float:
     table = survey.sample_size(metric="share", difference=0.01, share=share, power=power).table
-    return float(table.loc[0, "estimate"])
+    return float(table["estimate"].to_numpy(float)[0])
 
 
 @cache
@@ -38,8 +38,8 @@ def _kept(margin: float) -> tuple[float, float]:
     moves.loc["left"] = [0, 0, 1]
     reward = dict.fromkeys(states, margin * panel["spend"].mean())
     worth = lifecycle.episode_value(moves, reward=reward, discount_per_period=0.01, leaving=["left"]).table
-    row = worth.set_index(["term", "episode"]).loc[("value", states[0])]
-    return float(row["estimate"]), float(row["std_error"])
+    row = worth[(worth["term"] == "value") & (worth["episode"] == states[0])]
+    return float(row["estimate"].iloc[0]), float(row["std_error"].iloc[0])
 
 
 @cache
@@ -107,7 +107,7 @@ def _knowing(world: str, term: str = "value of perfect information") -> float:
         slope_covariance=none,
         rng=np.random.default_rng(18),
     )
-    return float(ranking.details["choice"].set_index("term").loc[term, "estimate"])
+    return float(ranking.details["choice"].set_index("term")["estimate"].to_dict()[term])
 
 
 EXERCISES = {
