@@ -31,9 +31,10 @@ def _turns(kinds: tuple[str, ...] = ("touch_genuine", "touch_automated")) -> lis
 def _first_year(world: str, *, days: int = 365) -> pd.DataFrame:
     answers = lantern.load("answers", world).dropna(subset=["ltr"]).astype({"ltr": float})
     drawn = lantern.load("experiments", world).query("experiment == 'proof e-mail'")
-    rows = answers.merge(drawn[["customer_id", "arm", "assigned_at"]], on="customer_id")
+    rows: pd.DataFrame = answers.merge(drawn[["customer_id", "arm", "assigned_at"]], on="customer_id")
     since = (rows["answered_at"] - pd.to_datetime(rows["assigned_at"])).dt.days
-    return rows.assign(touched=rows["arm"].ne("control") * 1.0)[since.between(0, days - 1)]
+    rows = rows.assign(touched=rows["arm"].ne("control") * 1.0)
+    return rows.loc[since.between(0, days - 1)]
 
 
 def _gain(world: str, *, days: int = 365, is_clustered: bool = True) -> list[float]:
