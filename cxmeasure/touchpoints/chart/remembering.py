@@ -41,9 +41,9 @@ def peak_end(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
     return _charts.forest(
         rows,
         title=title or said,
-        subtitle=f"weight in the remembered rating, {result.conf_level:.0%} interval; "
+        subtitle=f"Weight in the remembered rating, {result.conf_level:.0%} interval; "
         f"{int(rows['n'].iloc[0]):,} journeys",
-        axis="change of the remembered rating with one more, scale points",
+        axis="change with one more, scale points",
         description=f"{said}. "
         + _charts.spoken(rows.head(_SPOKEN), decimals=2, conf_level=result.conf_level, of="journeys"),
         reference=0.0,
