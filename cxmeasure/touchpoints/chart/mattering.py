@@ -42,8 +42,8 @@ def moments_of_truth(result: Estimates, *, title: str | None = None) -> alt.Laye
     return _charts.forest(
         drawn,
         title=title or said,
-        subtitle=f"reach × effect × gap with {result.conf_level:.0%} interval{left_out}",
-        axis=f"{table['unit'].iloc[0]} that come with shortfalls",
+        subtitle=f"with shortfalls: reach × effect × gap, {result.conf_level:.0%} interval{left_out}",
+        axis=str(table["unit"].iloc[0]),
         description=f"{said}. "
         + _charts.spoken(drawn.head(_SPOKEN), decimals=decimals, conf_level=result.conf_level, of="contacts"),
         reference=0.0,
