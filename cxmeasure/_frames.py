@@ -15,13 +15,14 @@ from narwhals.stable.v2.typing import IntoFrame
 from cxmeasure._arguments import closest
 from cxmeasure.errors import DataError, TableError
 
-Kind = Literal["number", "amount", "text", "key", "time", "flag", "any"]
+Kind = Literal["number", "amount", "category", "text", "key", "time", "flag", "any"]
 Lazy = nw.LazyFrame[Any]
 Table = IntoFrame | str
 
 _NEEDS = {
     "number": "numbers",
     "amount": "numbers, or true or false",
+    "category": "numbers, true or false, or text",
     "text": "text",
     "key": "whole numbers or text",
     "time": "timestamps or dates",
@@ -172,6 +173,7 @@ def _fits(dtype: nw.dtypes.DType, kind: Kind) -> bool:
     fits = {
         "number": dtype.is_numeric(),
         "amount": dtype.is_numeric() or isinstance(dtype, nw.Boolean),
+        "category": dtype.is_numeric() or isinstance(dtype, nw.Boolean) or is_text,
         "text": is_text,
         "key": dtype.is_integer() or is_text,
         "time": isinstance(dtype, nw.Datetime | nw.Date),
@@ -195,4 +197,5 @@ def _plain(column: str, dtype: nw.dtypes.DType, kind: Kind) -> nw.Expr:
         value = value.fill_nan(None)
     if isinstance(dtype, nw.Categorical | nw.Enum):
         return value.cast(nw.String)
-    return value.cast(nw.Float64) if kind in ("number", "amount") else value
+    is_number = kind in ("number", "amount") or (kind == "category" and not isinstance(dtype, nw.String))
+    return value.cast(nw.Float64) if is_number else value

@@ -123,15 +123,15 @@ def lmg(correlations: Floats, sizes: Sequence[int] | None = None) -> tuple[Float
     n_groups = correlations.shape[-1] - 1 if sizes is None else len(sizes)
     step = max(1, _MOST // 2**n_groups)
     parts = [
-        _averaged(subset_r2(correlations[start : start + step], sizes))
+        averaged(subset_r2(correlations[start : start + step], sizes))
         for start in range(0, len(correlations), step)
     ]
     shares, r2 = (np.concatenate(part) for part in zip(*parts, strict=True))
     return shares, r2
 
 
-def _averaged(r2: Floats) -> tuple[Floats, Floats]:
-    """Return the Shapley shares and the full R² from R² of all subsets; `r2` is used up."""
+def averaged(r2: Floats) -> tuple[Floats, Floats]:
+    """Return what `lmg` returns from R² of all subsets, in the order of `subset_r2`; `r2` is used up."""
     n_groups = len(r2).bit_length() - 1
     full = r2[-1].copy()
     in_subset = np.bitwise_count(np.arange(len(r2), dtype=np.uint32))
@@ -182,7 +182,11 @@ def dominance(correlation: Floats, sizes: Sequence[int] | None = None) -> tuple[
     >>> bool(complete[0, 1]), bool(complete[1, 0])
     (True, False)
     """
-    r2 = subset_r2(correlation[None], sizes)[:, 0]
+    return dominance_of(subset_r2(correlation[None], sizes)[:, 0])
+
+
+def dominance_of(r2: Floats) -> tuple[Floats, Flags, Flags]:
+    """Return what `dominance` returns from R² of all subsets, in the order of `subset_r2`."""
     n_groups = len(r2).bit_length() - 1
     others = np.bitwise_count(np.arange(len(r2) // 2, dtype=np.uint32))
     n_sets = np.array([comb(n_groups - 1, size) for size in range(n_groups)])

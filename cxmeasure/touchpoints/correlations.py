@@ -19,12 +19,10 @@ _TOLERANCE = 1e-8
 _FEWEST_CUSTOMERS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Correlations (drivers first, outcome last) and draws of them, from rows or from a matrix."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Who was asked, and where the interval comes from; empty where it is not known, or there is none."""
 
-    correlations: Floats
-    draws: Floats
     n: int | None = None
     n_missing: int = 0
     n_customers: int | None = None
@@ -32,6 +30,22 @@ class Source:
     is_weighted: bool = False
     interval: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source(Sample):
+    """Correlations (drivers first, outcome last) and draws of them, from rows or from a matrix."""
+
+    correlations: Floats
+    draws: Floats
+
+
+def drawable(n_customers: int, n_drivers: int, n_boot: int) -> tuple[int, str]:
+    """Return how many draws of so many customers make sense, and what to say of them."""
+    if n_customers < _FEWEST_CUSTOMERS:
+        return 0, f"no interval from fewer than {_FEWEST_CUSTOMERS} customers"
+    is_few = n_customers < _FEWEST_CUSTOMERS * n_drivers
+    return n_boot, f"fewer than {_FEWEST_CUSTOMERS} customers a driver" if is_few else ""
 
 
 def from_rows(
@@ -48,11 +62,7 @@ def from_rows(
         customers, variables=variables, customer_column=customer_column, weight_column=weight_column
     )
     sums = np.column_stack([kept.counts, kept.sums, kept.products.reshape(len(kept.counts), -1)])
-    note = ""
-    if kept.n_customers < _FEWEST_CUSTOMERS:
-        n_boot, note = 0, f"no interval from fewer than {_FEWEST_CUSTOMERS} customers"
-    elif kept.n_customers < _FEWEST_CUSTOMERS * (len(variables) - 1):
-        note = f"fewer than {_FEWEST_CUSTOMERS} customers a driver"
+    n_boot, note = drawable(kept.n_customers, len(variables) - 1, n_boot)
     drawn = resample.bucket_counts(len(sums), n_boot, rng) @ sums
     together = np.vstack([sums.sum(axis=0), drawn])
     q = len(variables)
@@ -85,7 +95,7 @@ def from_matrix(
     matrix = correlation_matrix(correlations, variables)
     q = len(variables)
     if n is None:
-        return Source(matrix, np.empty((0, q, q)), note="no interval without n")
+        return Source(correlations=matrix, draws=np.empty((0, q, q)), note="no interval without n")
     n = _arguments.whole(n, name="n", at_least=1)
     if n < q + 1:
         raise EstimationError(
@@ -94,7 +104,7 @@ def from_matrix(
         )
     draws = resample.wishart_correlations(matrix, n, n_boot, rng)
     interval = f"percentiles of {n_boot} Wishart draws for {n:,} customers" if n_boot else ""
-    return Source(matrix, draws, n=n, interval=interval)
+    return Source(correlations=matrix, draws=draws, n=n, interval=interval)
 
 
 def correlation_matrix(correlations: object, variables: Sequence[str]) -> Floats:

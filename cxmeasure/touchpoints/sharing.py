@@ -9,7 +9,7 @@ import pandas as pd
 from cxmeasure._stats import resample, shares
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.results import Estimates, tidy
-from cxmeasure.touchpoints.correlations import Source
+from cxmeasure.touchpoints.correlations import Sample, Source
 
 Places = npt.NDArray[np.intp]
 
@@ -65,14 +65,38 @@ def divided(
     sizes = [len(columns) for columns in groups.values()]
     all_shares, all_r2 = divide(np.concatenate([source.correlations[None], source.draws]), sizes)
     point, draws = all_shares[0], all_shares[1:]
-    table = _table(list(groups), all_shares, all_r2, conf_level)
+    table, details = tables(list(groups), all_shares, all_r2, source, conf_level, p_values)
+    if method == "dominance":
+        details |= dominance_tables(list(groups), point, *shares.dominance(source.correlations, sizes))
+    return Estimates(
+        table=table,
+        estimand=f"Share of the variance of {outcome!r} that each driver explains in a linear model, "
+        "among customers like these",
+        method=f"{name}; {source.interval}" if source.interval else name,
+        assumptions=assumptions(source, has_draws=bool(len(draws))),
+        conf_level=conf_level,
+        details=details,
+        draws=draws if len(draws) else None,
+    )
+
+
+def tables(
+    terms: list[str],
+    all_shares: Floats,
+    all_r2: Floats,
+    sample: Sample,
+    conf_level: float,
+    p_values: Floats | None = None,
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Return the table of shares with its details; the first of the shares is the estimate, then draws."""
+    table = _table(terms, all_shares, all_r2, conf_level)
     r2 = pd.DataFrame({"term": ["r2"], **_summary(all_r2[:, None], conf_level), "unit": "share"})
     for each in (table, r2):
-        each.insert(1, "n", source.n if source.n is not None else np.nan)
-        each["note"] = source.note
-        each["n_missing"] = source.n_missing
-        each["n_customers"] = source.n_customers if source.n_customers is not None else np.nan
-        each["n_effective"] = source.n_effective if source.n_effective is not None else np.nan
+        each.insert(1, "n", sample.n if sample.n is not None else np.nan)
+        each["note"] = sample.note
+        each["n_missing"] = sample.n_missing
+        each["n_customers"] = sample.n_customers if sample.n_customers is not None else np.nan
+        each["n_effective"] = sample.n_effective if sample.n_effective is not None else np.nan
     if p_values is not None:
         table["p_value"] = p_values
         said = np.where(p_values >= 1 - conf_level, "not told from zero; at most the interval's end", "")
@@ -80,20 +104,9 @@ def divided(
             f"{note}; {more}".strip("; ") for note, more in zip(table["note"], said, strict=True)
         ]
     details = {"r2": tidy(r2)}
-    if len(draws):
-        details["pairs"] = _pairs(list(groups), point, draws, conf_level)
-    if method == "dominance":
-        details |= _dominance(list(groups), point, source.correlations, sizes)
-    return Estimates(
-        table=table,
-        estimand=f"Share of the variance of {outcome!r} that each driver explains in a linear model, "
-        "among customers like these",
-        method=f"{name}; {source.interval}" if source.interval else name,
-        assumptions=_assumptions(source),
-        conf_level=conf_level,
-        details=details,
-        draws=draws if len(draws) else None,
-    )
+    if len(all_shares) > 1:
+        details["pairs"] = _pairs(terms, all_shares[0], all_shares[1:], conf_level)
+    return table, details
 
 
 def _summary(values: Floats, conf_level: float) -> dict[str, Floats]:
@@ -144,10 +157,10 @@ def _pairs(terms: list[str], point: Floats, draws: Floats, conf_level: float) ->
     )
 
 
-def _dominance(
-    terms: list[str], point: Floats, correlations: Floats, sizes: list[int]
+def dominance_tables(
+    terms: list[str], point: Floats, gains: Floats, conditional: shares.Flags, complete: shares.Flags
 ) -> dict[str, pd.DataFrame]:
-    gains, conditional, complete = shares.dominance(correlations, sizes)
+    """Return what `shares.dominance` found, as tables."""
     first, second = _in_pairs(point)
     levels = pd.DataFrame(
         {
@@ -174,21 +187,22 @@ def _in_pairs(point: Floats) -> tuple[Places, Places]:
     return order[first], order[second]
 
 
-def _assumptions(source: Source) -> tuple[str, ...]:
+def assumptions(sample: Sample, *, has_draws: bool) -> tuple[str, ...]:
+    """Return what has to hold for shares of such a sample."""
     said = [
         "Each driver's effect is a straight line, and no driver changes the effect of another.",
         "A share says what goes together with the outcome, not what would follow from improving a driver.",
     ]
-    if len(source.draws):
+    if has_draws:
         said += [
             "Customers are independent of one another.",
             "A share cannot be negative: a driver without effect shows a small positive one, and its "
             "interval stays above zero.",
         ]
-        if source.n_customers is None:
+        if sample.n_customers is None:
             said.append("The interval supposes that the variables are jointly normal.")
-    if source.is_weighted:
+    if sample.is_weighted:
         said.append("The weights are taken as known.")
-    if source.n_missing:
-        said.append(f"The {source.n_missing:,} rows left out for a missing value would have shown the same.")
+    if sample.n_missing:
+        said.append(f"The {sample.n_missing:,} rows left out for a missing value would have shown the same.")
     return tuple(said)

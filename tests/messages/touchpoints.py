@@ -13,12 +13,15 @@ MODULES = [
     "cxmeasure/touchpoints/expecting.py",
     "cxmeasure/touchpoints/fading.py",
     "cxmeasure/touchpoints/grouping.py",
+    "cxmeasure/touchpoints/latent.py",
     "cxmeasure/touchpoints/mattering.py",
+    "cxmeasure/touchpoints/ordering.py",
     "cxmeasure/touchpoints/reduce/answers.py",
     "cxmeasure/touchpoints/reduce/contacts.py",
     "cxmeasure/touchpoints/investing.py",
     "cxmeasure/touchpoints/learning.py",
     "cxmeasure/touchpoints/reduce/beliefs.py",
+    "cxmeasure/touchpoints/reduce/combinations.py",
     "cxmeasure/touchpoints/reduce/journeys.py",
     "cxmeasure/touchpoints/reduce/options.py",
     "cxmeasure/touchpoints/reduce/paths.py",
@@ -39,6 +42,10 @@ GOOD = [[1.0, 0.5, 0.6], [0.5, 1.0, 0.4], [0.6, 0.4, 1.0]]
 def importance(customers=CUSTOMERS, **choices):
     choices = {"outcome": "overall", "drivers": ["app", "support"]} | choices
     return lambda: touchpoints.importance(customers, **choices)
+
+
+def ordinal(customers=CUSTOMERS, **choices):
+    return importance(customers, **({"model": "ordinal"} | choices))
 
 
 SCORED = pd.DataFrame(
@@ -146,6 +153,21 @@ CALLS = {
     "fewer rows than drivers": importance(CUSTOMERS.head(3)),
     "a negative weight for a customer": importance(CUSTOMERS.assign(w=-1.0), weight_column="w"),
     "no customer with weight": importance(CUSTOMERS.assign(w=0.0), weight_column="w"),
+    # an answer that has only an order
+    "a model of a third kind": ordinal(model="probit"),
+    "relative weights of an order": ordinal(method="johnson"),
+    "too many drivers of an order": ordinal(drivers=[f"d{i}" for i in range(11)]),
+    "an order from a matrix": matrix(model="ordinal"),
+    "an infinite tick": ordinal(CUSTOMERS.assign(app=np.inf)),
+    "a negative weight of an answer": ordinal(CUSTOMERS.assign(w=-1.0), weight_column="w"),
+    "no answer with weight": ordinal(CUSTOMERS.assign(w=0.0), weight_column="w"),
+    "no complete answer": ordinal(halves()),
+    "an order of one level": ordinal(CUSTOMERS.assign(overall=5)),
+    "an order of too many levels": ordinal(outcome="id"),
+    "a driver of too many categories": ordinal(CUSTOMERS.assign(app=CUSTOMERS["id"].astype(str))),
+    "fewer answers than slopes": ordinal(CUSTOMERS.head(6)),
+    "drivers that are one another": ordinal(CUSTOMERS.assign(support=11 - CUSTOMERS["app"])),
+    "a driver that is the order": ordinal(CUSTOMERS.assign(app=CUSTOMERS["overall"])),
     # the matrix
     "a matrix without labels": importance(None, correlations=np.array(GOOD)),
     "a matrix with labels on columns alone": importance(

@@ -166,3 +166,40 @@ def test_three_paths_lose_exactly_what_was_worked_out_by_hand() -> None:
     )
     assert table["estimate"].to_dict() == pytest.approx(expected["removal"], abs=case["tolerance"])
     assert table["attributed_share"].to_dict() == pytest.approx(expected["attributed"], abs=case["tolerance"])
+
+
+def test_copenhagen_residents_give_the_ordered_model_that_r_prints() -> None:
+    case = CASES["mass_housing_polr"]
+    cells = pd.read_csv(Path(__file__).parents[2] / case["inputs"]["table"])
+    residents = cells.loc[np.repeat(cells.index, cells["residents"])]
+    result = touchpoints.importance(
+        residents.assign(rank=residents["satisfaction"].map({"Low": 1, "Medium": 2, "High": 3})),
+        outcome="rank",
+        drivers=["influence", "housing", "contact"],
+        model="ordinal",
+        n_boot=0,
+    )
+    expected = case["expected"]
+    found = result.details["model"].set_index("term")
+    slope, error = found["estimate"], found["std_error"]
+    # R measures from Low, Tower and Low; here the first in the alphabet is what others are measured from.
+    assert -slope["influence: Low"] == pytest.approx(expected["coef"]["InflHigh"], abs=5e-5)
+    assert error["influence: Low"] == pytest.approx(expected["se"]["InflHigh"], abs=5e-5)
+    assert slope["influence: Medium"] - slope["influence: Low"] == pytest.approx(
+        expected["coef"]["InflMedium"], abs=5e-5
+    )
+    assert -slope["housing: Tower"] == pytest.approx(expected["coef"]["TypeApartment"], abs=5e-5)
+    for kind in ("Atrium", "Terrace"):
+        difference = slope[f"housing: {kind}"] - slope["housing: Tower"]
+        assert difference == pytest.approx(expected["coef"][f"Type{kind}"], abs=5e-5)
+    assert -slope["contact: Low"] == pytest.approx(expected["coef"]["ContHigh"], abs=5e-5)
+    assert error["contact: Low"] == pytest.approx(expected["se"]["ContHigh"], abs=5e-5)
+    assert slope["threshold 2 | 3"] - slope["threshold 1 | 2"] == pytest.approx(
+        expected["thresholds"]["Medium|High"] - expected["thresholds"]["Low|Medium"], abs=5e-5
+    )
+    r2 = result.details["r2"].iloc[0]
+    assert r2["deviance"] == pytest.approx(expected["deviance"], abs=5e-4)
+    assert r2["deviance_null"] == pytest.approx(-2 * expected["loglik_null"], abs=1e-6)
+    assert r2["estimate"] == pytest.approx(1 + expected["deviance"] / 2 / expected["loglik_null"], abs=1e-7)
+    assert result.table["estimate"].sum() == pytest.approx(r2["estimate"], abs=1e-12)
+    assert r2["n"] == expected["n"]

@@ -38,24 +38,25 @@ def importance(result: Estimates, *, title: str | None = None) -> alt.LayerChart
     has_intervals = bool(rows["conf_low"].notna().all())
     r2 = result.details["r2"].iloc[0]
     customers = f", {int(r2.n):,} rows" if pd.notna(r2.n) else ""
-    shown = f"share of R² with its {result.conf_level:.0%} interval" if has_intervals else "share of R²"
+    name, of = ("McFadden's R²", "deviance") if "model" in result.details else ("R²", "variance")
+    interval = f" with its {result.conf_level:.0%} interval" if has_intervals else ""
     edge = float(rows["conf_high"].max() if has_intervals else rows["estimate"].max())
     return _charts.forest(
         rows,
-        title=title or _finding(rows, result),
-        subtitle=f"{shown}; all drivers together explain {r2.estimate:.0%}{customers}",
-        axis="share of the outcome's variance, 0 to 1",
-        description=_description(rows, result, has_intervals=has_intervals),
+        title=title or _finding(rows, result, of),
+        subtitle=f"share of {name}{interval}; all drivers together explain {r2.estimate:.0%}{customers}",
+        axis=f"share of the outcome's {of}, 0 to 1",
+        description=_description(rows, result, name, has_intervals=has_intervals),
         domain=(0.0, min(1.0, 1.08 * edge) or 1.0),
         decimals=2 if edge >= 0.1 else 3,
     )
 
 
-def _finding(rows: pd.DataFrame, result: Estimates) -> str:
+def _finding(rows: pd.DataFrame, result: Estimates, of: str) -> str:
     terms = rows["term"].tolist()
     first = terms[0]
     if len(terms) == 1:
-        return f"{first} explains {rows['estimate'].iloc[0]:.0%} of the outcome's variance"
+        return f"{first} explains {rows['estimate'].iloc[0]:.0%} of the outcome's {of}"
     if "pairs" not in result.details:
         return f"{first} has the largest share; without intervals the order is not settled"
     pairs = result.details["pairs"]
@@ -68,7 +69,7 @@ def _finding(rows: pd.DataFrame, result: Estimates) -> str:
     return f"{first} has the largest share; whether it weighs more than {named} is not settled"
 
 
-def _description(rows: pd.DataFrame, result: Estimates, *, has_intervals: bool) -> str:
+def _description(rows: pd.DataFrame, result: Estimates, name: str, *, has_intervals: bool) -> str:
     first = rows.head(_SPOKEN)
     if has_intervals:
         said = " ".join(
@@ -82,4 +83,4 @@ def _description(rows: pd.DataFrame, result: Estimates, *, has_intervals: bool) 
         said = " ".join(f"{row.term} {row.estimate:.2f}." for row in first.itertuples())
         settled = " There are no intervals."
     more = f" And {len(rows) - _SPOKEN} more drivers." if len(rows) > _SPOKEN else ""
-    return f"Share of R² by driver: {said}{more}{settled}"
+    return f"Share of {name} by driver: {said}{more}{settled}"
