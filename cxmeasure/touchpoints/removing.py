@@ -81,8 +81,10 @@ def removal_effects(
     -----
     The chain is solved, not simulated. It supposes that a path forgets all but its last `order` steps. It
     is a description: a touchpoint on the way of all who succeed need not have helped anyone. Relabelling
-    shuffles the touchpoints over all steps; lengths and outcomes of paths stay. With `order` above 1 there
-    is no relabelling, and a matrix of (touchpoints to the power of `order`)² numbers is solved a draw.
+    shuffles the touchpoints over all steps; lengths and outcomes of paths stay. With `order` above 1 nothing
+    is relabelled: shuffling makes combinations of touchpoints that no path has, and a chain of so many more
+    states is not the one to compare with. A matrix of (touchpoints to the power of
+    `order`)² numbers is solved a draw.
 
     References
     ----------
