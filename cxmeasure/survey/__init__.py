@@ -4,7 +4,7 @@ from cxmeasure.survey import chart
 from cxmeasure.survey.answering import response_propensity
 from cxmeasure.survey.asking_again import double_sample, wave_contrast
 from cxmeasure.survey.balancing import covariate_balance
-from cxmeasure.survey.bounding import nps_bias, worst_case_bounds
+from cxmeasure.survey.bounding import nps_bias
 from cxmeasure.survey.comparing import change
 from cxmeasure.survey.contributing import partial_r_indicators
 from cxmeasure.survey.monitoring import control_chart
@@ -14,6 +14,7 @@ from cxmeasure.survey.response import response_rates
 from cxmeasure.survey.scoring import metric
 from cxmeasure.survey.screening import screen
 from cxmeasure.survey.shaping import contact_fatigue, response_curve
+from cxmeasure.survey.silence import worst_case_bounds
 from cxmeasure.survey.sizing import sample_size
 from cxmeasure.survey.tilting import sensitivity
 from cxmeasure.survey.weighting import nonresponse_weights

@@ -28,6 +28,7 @@ MODULES = [
     "cxmeasure/survey/reduce/weights.py",
     "cxmeasure/survey/asking_again.py",
     "cxmeasure/survey/bounding.py",
+    "cxmeasure/survey/silence.py",
     "cxmeasure/survey/comparing.py",
     "cxmeasure/survey/monitoring.py",
     "cxmeasure/survey/reduce/contacts.py",
