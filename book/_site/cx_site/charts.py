@@ -151,6 +151,18 @@ def _room(view: Spec) -> int:
     return NARROW - 16 - (134 if names else 52 if shown else 8)
 
 
+def _within(layer: Spec, room: int) -> Spec:
+    """Return a layer with its title wrapped and its width, where it states one, within the room."""
+    layer = {**layer}
+    if isinstance(layer.get("title"), str):
+        layer["title"] = textwrap.wrap(layer["title"], 40)
+    if isinstance(layer.get("width"), int | float):
+        layer["width"] = min(layer["width"], room)
+    if "layer" in layer:
+        layer["layer"] = [_within(inner, room) for inner in layer["layer"]]
+    return layer
+
+
 def stacked(spec: Spec) -> Spec:
     """Return views and facets one below another, each as wide as a phone allows."""
     spec = {**spec}
@@ -161,8 +173,6 @@ def stacked(spec: Spec) -> Spec:
         return {**spec, "vconcat": [stacked(view) for view in spec["vconcat"]]}
     if isinstance(spec.get("title"), str):
         spec["title"] = textwrap.wrap(spec["title"], 40)
-    if "layer" in spec:
-        spec["layer"] = [stacked(layer) for layer in spec["layer"]]
     facet = spec.get("facet")
     if isinstance(facet, dict) and set(facet) == {"column"}:
         spec["facet"] = facet["column"]
@@ -176,6 +186,9 @@ def stacked(spec: Spec) -> Spec:
         encoding["facet"] = {**encoding["facet"], "columns": 1}
     width = spec.get("width", 200)
     room = _room(spec)
+    if "layer" in spec:
+        # Layers share one plotting area: one width for all of them.
+        spec["layer"] = [_within(layer, room) for layer in spec["layer"]]
     # A width of so much a step is left alone: it is as wide as it has bars.
     fits = {"width": min(width, room)} if isinstance(width, int | float) else {}
     return {**spec, **fits, **({"encoding": encoding} if encoding else {})}
