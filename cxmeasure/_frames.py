@@ -51,14 +51,34 @@ def adopt(data: Table, roles: Mapping[str, tuple[str, Kind]], *, name: str) -> L
     TableError
         If it is no table, a column is missing or twice there, or a type does not fit.
     """
-    opened = _opened(data, name)
-    _check_names(roles, list(opened.collect_schema()), name)
-    frame = _lifted(opened, [column for column, _ in roles.values()])
+    table = opened(data, name=name)
+    _check_names(roles, list(table.collect_schema()), name)
+    frame = _lifted(table, [column for column, _ in roles.values()])
     schema = frame.collect_schema()
     _check_types(roles, schema, name)
     return frame.select(
         **{role: _plain(column, schema[column], kind) for role, (column, kind) in roles.items()}
     )
+
+
+def opened(data: Table, *, name: str) -> Lazy | nw.DataFrame[Any]:
+    """Return the user's whole table under its own names, for results that are its rows with a column more.
+
+    Raises
+    ------
+    TableError
+        If it is no table, or its header cannot be used.
+    """
+    if isinstance(data, str):
+        return _scanned(data, name)
+    if complaint := _bad_header(data, name):
+        raise TableError(complaint)
+    try:
+        return nw.from_native(data)
+    except TypeError:
+        raise TableError(f"{name} must be a {_ENGINES}; received {type(data).__name__}.") from None
+    except (nw.exceptions.NarwhalsError, ValueError) as error:
+        raise TableError(f"{name} cannot be read as a table: {error}") from None
 
 
 def framed(data: Any, column: str) -> Any:
@@ -88,19 +108,6 @@ def listed(values: Sequence[object], *, most: int = 5) -> str:
     """Return the first `most` values in one readable line."""
     head = ", ".join(repr(value) for value in list(values)[:most])
     return head + (f" and {len(values) - most} more" if len(values) > most else "")
-
-
-def _opened(data: Table, name: str) -> Lazy | nw.DataFrame[Any]:
-    if isinstance(data, str):
-        return _scanned(data, name)
-    if complaint := _bad_header(data, name):
-        raise TableError(complaint)
-    try:
-        return nw.from_native(data)
-    except TypeError:
-        raise TableError(f"{name} must be a {_ENGINES}; received {type(data).__name__}.") from None
-    except (nw.exceptions.NarwhalsError, ValueError) as error:
-        raise TableError(f"{name} cannot be read as a table: {error}") from None
 
 
 def _lifted(frame: Lazy | nw.DataFrame[Any], columns: Sequence[str]) -> Lazy:

@@ -6,7 +6,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, collect, opened, refuse_if_empty
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.lifecycle.reduce.calendar import day_number, with_day
 from cxmeasure.results import NativeFrame
@@ -119,8 +119,7 @@ def with_probability(
 ) -> NativeFrame:
     """Return the customers' own rows with the column ``probability_alive``."""
     r, alpha, a, b = parameters
-    is_path = isinstance(customers, str)
-    frame = nw.scan_parquet(customers, backend="duckdb") if is_path else nw.from_native(customers)
+    frame = opened(customers, name="customers")
     if "probability_alive" in frame.collect_schema():
         raise ArgumentError("customers has a column 'probability_alive' already; rename it first.")
     x, last, whole = (nw.col(name).cast(nw.Float64) for name in (frequency, recency, age))

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, collect, opened, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_civil, with_day, with_snapshot
 
@@ -90,7 +90,7 @@ def adopted(episodes: Any, spells: Spells) -> tuple[Lazy, list[str]]:
         "end": (spells.end_column, "time"),
     }
     roles |= {f"by_{i}": (column, "any") for i, column in enumerate(spells.by)}
-    known = _columns(episodes)
+    known = list(opened(episodes, name=spells.name).collect_schema())
     optional: dict[str, tuple[str, Kind]] = {
         "until": ("observed_until", "time"),
         "is_start_known": ("is_start_known", "flag"),
@@ -98,24 +98,6 @@ def adopted(episodes: Any, spells: Spells) -> tuple[Lazy, list[str]]:
     roles |= {role: needs for role, needs in optional.items() if needs[0] in known}
     frame = adopt(episodes, roles, name=spells.name)
     return frame, [role for role in optional if role in roles]
-
-
-def _columns(episodes: Any) -> list[str]:
-    if isinstance(episodes, str):
-        return _of_files(episodes)
-    try:
-        return list(nw.from_native(episodes).collect_schema())
-    except (TypeError, ValueError, nw.exceptions.NarwhalsError):
-        return []
-
-
-def _of_files(path: str) -> list[str]:
-    import duckdb
-
-    try:
-        return list(nw.scan_parquet(path, backend="duckdb").collect_schema())
-    except duckdb.Error:
-        return []
 
 
 def checked(frame: Lazy, spells: Spells, names: Sequence[str]) -> int:

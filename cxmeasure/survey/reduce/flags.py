@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, collect
+from cxmeasure._frames import Kind, adopt, collect, opened
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.results import NativeFrame
 
@@ -58,7 +58,8 @@ def flag_rows(answers: Any, checks: Checks, suspect_patterns: Mapping[str, Seque
 
     `suspect_patterns` has, by flag, the patterns of items (in the words of `item_patterns`) that raise it.
     """
-    frame, schema = _opened(answers)
+    frame = opened(answers, name="answers")
+    schema = frame.collect_schema()
     flags = {name: PREFIX + name for name in checks.names}
     _refuse_taken([*flags.values(), FLAGGED], list(schema))
     if checks.keys:
@@ -102,20 +103,14 @@ def median_duration(answers: Any, duration_column: str) -> float:
 
 def item_patterns(answers: Any, item_columns: Sequence[str]) -> pd.DataFrame:
     """Return each pattern of items once: ``pattern`` (a text), ``n_rows``, and the items as numbers."""
-    frame, schema = _opened(answers)
+    frame = opened(answers, name="answers")
+    schema = frame.collect_schema()
     items = {f"item_{i}": _number(column, schema) for i, column in enumerate(item_columns)}
     frame = frame.select(pattern=_pattern(item_columns, schema), n_rows=nw.lit(1), **items)
     counted = frame.group_by("pattern").agg(nw.col("n_rows").sum(), *(nw.col(name).min() for name in items))
     counted = counted.sort("pattern")
     table: pd.DataFrame = collect(counted) if isinstance(counted, nw.LazyFrame) else counted.to_pandas()
     return table.rename(columns=dict(zip(items, item_columns, strict=True)))
-
-
-def _opened(answers: Any) -> tuple[Any, Mapping[str, nw.dtypes.DType]]:
-    frame = (
-        nw.scan_parquet(answers, backend="duckdb") if isinstance(answers, str) else nw.from_native(answers)
-    )
-    return frame, frame.collect_schema()
 
 
 def _refuse_taken(names: Sequence[str], columns: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from cxmeasure._frames import opened
 from cxmeasure.errors import ArgumentError
 from cxmeasure.results import NativeFrame
 
@@ -35,7 +36,7 @@ def weigh_rows(
     The factor is the product of the terms, or, for a logit, one over the propensity of their sum. Eager
     tables come back eager, lazy ones lazy, in the engine they came from; a path comes back as DuckDB's.
     """
-    frame = nw.scan_parquet(rows, backend="duckdb") if isinstance(rows, str) else nw.from_native(rows)
+    frame = opened(rows, name="invitations")
     schema = frame.collect_schema()
     if weight_name in schema:
         raise ArgumentError(
