@@ -222,10 +222,10 @@ def _tests(effect: Floats, error: Floats, degrees: int, conf_level: float) -> di
 
 def _is_found(p_values: Floats, conf_level: float) -> npt.NDArray[np.bool_]:
     """Return which p-values stand with false discoveries at 1 − `conf_level` (Benjamini & Hochberg)."""
-    m = len(p_values)
-    passing = np.sort(p_values) <= (1 - conf_level) * np.arange(1, m + 1) / m
-    limit = np.sort(p_values)[passing][-1] if passing.any() else -1.0
-    stands: npt.NDArray[np.bool_] = p_values <= limit
+    from scipy.stats import false_discovery_control
+
+    known = np.nan_to_num(p_values, nan=1.0)
+    stands: npt.NDArray[np.bool_] = false_discovery_control(known) <= 1 - conf_level
     return stands
 
 
