@@ -7,13 +7,13 @@ Needs Chromium. Each page is a bookmark; what a screen folds away (solutions, hi
 
 import shutil
 import sys
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import yaml
 from playwright.sync_api import Browser, sync_playwright
 from pypdf import PdfReader, PdfWriter
+from store import files
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,15 +23,6 @@ FOOT = (
     '<div style="width:100%;font-size:7pt;text-align:center;font-family:serif">'
     '<span class="title"></span></div>'
 )
-
-
-def pages(root: Path) -> Iterator[str]:
-    """Yield the pages of the table of contents, the front page first."""
-    contents = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
-    yield contents["root"]
-    for part in contents["parts"]:
-        for chapter in part["chapters"]:
-            yield chapter["file"]
 
 
 def print_page(browser: Browser, path: Path) -> tuple[str, PdfReader]:
@@ -59,10 +50,11 @@ def print_book(site: Path, target: Path, root: Path = ROOT) -> int:
         raise SystemExit(
             "Printing needs Chromium or Chrome, and none was found: install one, then try again."
         )
+    names = list(files(yaml.safe_load((root / "_toc.yml").read_text("utf-8"))))
     book = PdfWriter()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name in tqdm(list(pages(root)), desc="Printing", unit="page"):
+        for name in tqdm(names, desc="Printing", unit="page"):
             title, printed = print_page(browser, site / f"{name}.html")
             first = len(book.pages)
             book.append(printed, import_outline=False)

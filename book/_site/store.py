@@ -60,20 +60,21 @@ class NotStored(Exception):  # noqa: N818
 def listed(root: Path) -> list[Path]:
     """Return the notebooks that the table of contents names, in reading order."""
     contents = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
-    paths = (root / f"{name}.ipynb" for name in _files(contents))
+    paths = (root / f"{name}.ipynb" for name in files(contents))
     return [path for path in paths if path.exists()]
 
 
-def _files(part: Any) -> Iterator[str]:
+def files(part: Any) -> Iterator[str]:
+    """Yield the pages that a table of contents names, in reading order."""
     if isinstance(part, dict):
         for key, value in part.items():
             if key in {"file", "root"}:
                 yield value
             else:
-                yield from _files(value)
+                yield from files(value)
     elif isinstance(part, list):
         for inner in part:
-            yield from _files(inner)
+            yield from files(inner)
 
 
 def _part(content: dict[str, Any]) -> Any:

@@ -305,9 +305,9 @@ def figure(spec: Spec, number: str) -> str:
     knobs = '<button type="button" class="cx-knobs cx-js">Move the sliders of this chart</button>'
     bodies = [live] if is_single(live) else [live, fitted(live, NARROW)]
     scripts = "".join(f'<script type="application/json">{_json(body)}</script>' for body in bodies)
-    form = "cx-fits" if is_single(live) else "cx-stacks"
+    form = " cx-fits" if is_single(live) else ""
     return (
-        f'<figure class="cx-chart {form}" id="{number}">{caption}'
+        f'<figure class="cx-chart{form}" id="{number}">{caption}'
         f'<div class="cx-stage" tabindex="0" role="group" aria-label="{escape(title or name)}">{drawn}</div>'
         f"{knobs if has_knobs(spec) else ''}{numbers(spec)}"
         f"{scripts}</figure>"

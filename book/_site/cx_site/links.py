@@ -58,6 +58,19 @@ def _write_cards(app: Sphinx) -> None:
             path.write_bytes(vl_convert.svg_to_png(card(title, app.config.html_title)))
 
 
+def forward(path: Path, to: str, *, title: str, words: str, name: str, says: str) -> None:
+    """Write a page that sends its reader on to `to`, with one `meta` of its own."""
+    title, to = escape(title), escape(to)
+    path.write_text(
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="{name}" content="{escape(says)}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="refresh" content="0; url={to}"></head>'
+        f'<body><main><h1>{title}</h1><p><a href="{to}">{escape(words)}</a></p></main></body></html>',
+        "utf-8",
+    )
+
+
 def _write_redirects(app: Sphinx) -> None:
     """Write a page at each address of old that sends the reader on: a link once given must not die."""
     for old, new in app.config.cx_redirects.items():
@@ -66,17 +79,9 @@ def _write_redirects(app: Sphinx) -> None:
             continue
         path = Path(app.outdir) / f"{old}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        to = escape("../" * old.count("/") + app.builder.get_target_uri(new))
-        title = escape(app.env.titles[new].astext())
-        path.write_text(
-            f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            '<meta name="robots" content="noindex">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<meta http-equiv="refresh" content="0; url={to}"></head>'
-            f'<body><main><h1>{title}</h1><p>This page has moved: <a href="{to}">{title}</a></p></main>'
-            "</body></html>",
-            "utf-8",
-        )
+        to = "../" * old.count("/") + app.builder.get_target_uri(new)
+        title = app.env.titles[new].astext()
+        forward(path, to, title=title, words=f"This page has moved: {title}", name="robots", says="noindex")
 
 
 def _finish(app: Sphinx, error: Exception | None) -> None:

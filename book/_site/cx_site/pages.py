@@ -127,15 +127,9 @@ def _entrance(app: Sphinx) -> None:
     """Send readers from the root of the site to the front page, whose source lies in `book/`."""
     root = app.builder.get_target_uri(app.config.root_doc)
     if root != "index.html":
-        title = escape(app.config.html_title)
-        (Path(app.outdir) / "index.html").write_text(
-            f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            f'<meta name="description" content="{title}">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<meta http-equiv="refresh" content="0; url={root}"></head>'
-            f'<body><main><h1>{title}</h1><p><a href="{root}">Open the book</a></p></main></body></html>',
-            "utf-8",
-        )
+        title = app.config.html_title
+        entrance = Path(app.outdir) / "index.html"
+        links.forward(entrance, root, title=title, words="Open the book", name="description", says=title)
 
 
 def _sitemap(app: Sphinx) -> None:
