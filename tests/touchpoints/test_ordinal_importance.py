@@ -14,7 +14,9 @@ from cxmeasure import touchpoints
 from cxmeasure._stats import resample
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from engines import on_engine
+from engines import ENGINES, on_engine
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ibis", "ignore::FutureWarning:ibis")
 
 DRIVERS = ["app", "plan", "price"]
 
@@ -105,7 +107,7 @@ def test_a_weight_counts_a_row_so_many_times_and_rows_of_a_customer_are_drawn_to
     np.testing.assert_allclose(*errors, rtol=1e-6)
 
 
-@pytest.mark.parametrize("engine", ["polars", "arrow", "duckdb", "parquet"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_gives_the_same(engine: str, tmp_path: Path) -> None:
     answers = answers_of(300)
     answers["app"] = answers["app"].astype(float).where(answers.index > 4)
