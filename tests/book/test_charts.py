@@ -29,3 +29,14 @@ def test_on_a_phone_views_and_facets_stand_one_below_another_and_keep_within_it(
     assert narrow["spec"]["width"] <= charts.NARROW
     assert charts.fitted(facet, charts.WIDE) == facet
     assert view["width"] == 330
+
+
+def test_on_a_phone_a_long_title_of_the_x_axis_is_set_in_lines_that_fit():
+    long = "difference in the willingness to recommend, points of 0 to 10"
+    x = {"field": "share", "type": "quantitative", "title": long}
+    chart = {"mark": "bar", "encoding": {"x": x, "y": {"field": "g", "type": "nominal"}}, "config": {}}
+    lines = charts.fitted(chart, charts.NARROW)["encoding"]["x"]["title"]
+    assert " ".join(lines) == long
+    assert max(map(len, lines)) * 5.6 <= charts.NARROW - 134
+    assert charts.fitted(chart, charts.WIDE)["encoding"]["x"]["title"] == long
+    assert x["title"] == long

@@ -151,6 +151,18 @@ def _room(view: Spec) -> int:
     return NARROW - 16 - (134 if names else 52 if shown else 8)
 
 
+def short_titles(view: Spec) -> Spec:
+    """Return one plotting area with the title of its x axis in lines that a phone has room for."""
+    most = int(_room(view) / 5.6)
+    view = copy.deepcopy(view)
+    for part in _parts(view):
+        across = part.get("encoding", {}).get("x", {})
+        for owner in (across, across.get("axis") or {}):
+            if isinstance(owner.get("title"), str) and len(owner["title"]) > most:
+                owner["title"] = textwrap.wrap(owner["title"], most)
+    return view
+
+
 def _within(layer: Spec, room: int) -> Spec:
     """Return a layer with its title wrapped and its width, where it states one, within the room."""
     layer = {**layer}
@@ -191,7 +203,7 @@ def stacked(spec: Spec) -> Spec:
         spec["layer"] = [_within(layer, room) for layer in spec["layer"]]
     # A width of so much a step is left alone: it is as wide as it has bars.
     fits = {"width": min(width, room)} if isinstance(width, int | float) else {}
-    return {**spec, **fits, **({"encoding": encoding} if encoding else {})}
+    return short_titles({**spec, **fits, **({"encoding": encoding} if encoding else {})})
 
 
 def fitted(spec: Spec, width: int) -> Spec:
@@ -202,7 +214,7 @@ def fitted(spec: Spec, width: int) -> Spec:
         return {**stacked(spec), "config": _merge(spec["config"], NARROW_CONFIG)}
     spec = {**spec, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
     if width == NARROW:
-        spec["config"] = _merge(spec["config"], NARROW_CONFIG)
+        spec = {**short_titles(spec), "config": _merge(spec["config"], NARROW_CONFIG)}
     return spec
 
 
@@ -303,7 +315,8 @@ def figure(spec: Spec, number: str) -> str:
     caption += f' <span class="cx-chart-sub">{escape(subtitle)}</span>' if subtitle else ""
     caption = f"<figcaption>{caption}</figcaption>" if caption else ""
     knobs = '<button type="button" class="cx-knobs cx-js">Move the sliders of this chart</button>'
-    bodies = [live] if is_single(live) else [live, fitted(live, NARROW)]
+    on_phone = short_titles(live) if is_single(live) else fitted(live, NARROW)
+    bodies = [live] if on_phone == live else [live, on_phone]
     scripts = "".join(f'<script type="application/json">{_json(body)}</script>' for body in bodies)
     form = " cx-fits" if is_single(live) else ""
     return (
