@@ -51,8 +51,23 @@ class Scenarios:
         return registered
 
 
+def picked(table: pd.DataFrame, wanted: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the row of each name, as the term of that name: `{"after a year": {"period": 12}}`."""
+    rows = []
+    for name, cell in wanted.items():
+        is_it = np.logical_and.reduce([table[column] == value for column, value in cell.items()])
+        if not is_it.any():
+            raise ArithmeticError(f"No row for {name}.")
+        rows.append(table[is_it].iloc[[0]].assign(term=name))
+    return pd.concat(rows, ignore_index=True)
+
+
 def scored(scenario: Scenario, samples: list[Sample]) -> list[dict[str, Any]]:
-    """Return a row a term: how often its interval held the truth, its mean width, bias, and the alarms."""
+    """Return a row a term: how often its interval held the truth, its mean width, bias, and the alarms.
+
+    A sample whose row has an estimate and no interval is counted in ``n_without``, not as a miss; the mean
+    width is of the intervals with two ends.
+    """
     alarms = [sample.alarm for sample in samples if sample.alarm is not None]
     shared = {
         "function": scenario.function,
@@ -69,16 +84,19 @@ def scored(scenario: Scenario, samples: list[Sample]) -> list[dict[str, Any]]:
             np.array([row[name] for row in found], dtype=float)
             for name in ("conf_low", "conf_high", "estimate")
         )
-        held = (low <= truth + 1e-9) & (truth - 1e-9 <= high)
-        coverage = held.mean() if np.isfinite(truth).all() else np.nan
+        has_one = ~(np.isnan(low) | np.isnan(high))
+        held = ((low <= truth + 1e-9) & (truth - 1e-9 <= high))[has_one]
+        coverage = held.mean() if np.isfinite(truth).all() and has_one.any() else np.nan
+        width = (high - low)[np.isfinite(high - low)]
         rows.append(
             {
                 **shared,
                 "term": str(term),
                 "n_samples": len(samples),
+                "n_without": int((~has_one).sum()),
                 "coverage": coverage,
-                "monte_carlo_error": np.sqrt(max(coverage * (1 - coverage), 1e-12) / len(samples)),
-                "mean_width": float(pd.Series(high - low).mean()),
+                "monte_carlo_error": np.sqrt(max(coverage * (1 - coverage), 1e-12) / max(has_one.sum(), 1)),
+                "mean_width": float(np.mean(width)) if len(width) else np.nan,
                 "bias": float(pd.Series(estimate - truth).mean()),
                 "alarms": np.mean(alarms) if alarms else np.nan,
             }
