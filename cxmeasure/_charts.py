@@ -4,6 +4,7 @@ Small tidy frames in, Altair charts out. Titles state the finding; the descripti
 who cannot see the chart.
 """
 
+import re
 from collections.abc import Sequence
 
 import altair as alt
@@ -48,7 +49,7 @@ def forest(
         What the rows are, written above their labels: the grouping columns.
     """
     drawn = rows.head(MOST_ROWS)[["label", "estimate", "conf_low", "conf_high"]].reset_index(drop=True)
-    drawn = drawn.assign(text=[f"{value:,.{decimals}f}" for value in drawn["estimate"]])
+    drawn = drawn.assign(text=[with_minus(f"{value:,.{decimals}f}") for value in drawn["estimate"]])
     order = drawn["label"].tolist()
     scale = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False, nice=True, padding=8)
     above = alt.Axis(
@@ -131,10 +132,15 @@ def band(
     )
 
 
+def with_minus(text: str) -> str:
+    """Return `text` with a minus sign, which is as wide as a plus, where a hyphen stands before a number."""
+    return re.sub(r"(?<![\w.])-(?=\.?\d)", "−", text)
+
+
 def wrapped(text: str, width: int = 62) -> list[str]:
     """Break `text` into lines of at most about `width` characters, for a chart's title."""
     lines = [""]
-    for word in text.split():
+    for word in with_minus(text).split():
         if len(lines[-1]) + len(word) + 1 > width and lines[-1]:
             lines.append(word)
         else:

@@ -20,6 +20,7 @@ from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
 from cx_site.claims import title_of
+from cx_site.pictures import picture
 
 FOLDER = "book/reference/"
 PARTS = {
@@ -108,10 +109,14 @@ _USES: dict[Path, dict[str, list[tuple[str, str]]]] = {}
 
 
 def _where(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
-    """Add to a docstring the chapters in which its function is used."""
+    """Add to a docstring the picture of its example, and the chapters in which its function is used."""
     root = Path(app.srcdir)
     if root not in _USES:
         _USES[root] = chapters_that_use(root / "book", _listed(root))
+    if what == "function" and ".chart." not in name and (html := picture(name)):
+        chart = name.removeprefix("cxmeasure.").replace(".", ".chart.")
+        said = f"What the example returns last, drawn by :py:obj:`{chart} <cxmeasure.{chart}>`:"
+        lines += ["", said, "", ".. raw:: html", "", *(f"   {line}" for line in html.splitlines()), ""]
     known = app.env.found_docs
     pages = [use for use in _USES[root].get(name.removeprefix("cxmeasure."), []) if use[0] in known]
     if what in {"function", "class", "data"} and pages:

@@ -158,7 +158,7 @@ def wave_contrast(result: Estimates, *, title: str | None = None) -> alt.LayerCh
     >>> answers = pd.DataFrame({"wave": [1] * 6 + [2] * 4, "ltr": [10] * 5 + [3] + [10] * 2 + [3] * 2})
     >>> chart = survey.chart.wave_contrast(survey.wave_contrast(answers, wave_column="wave"))
     >>> chart.title.text
-    ['Wave 2 scores -67 against wave 1']
+    ['Wave 2 scores −67 against wave 1']
     """
     table, wave = result.table, by_columns(result)[0]
     is_gap = table["term"].str.endswith(" difference")
