@@ -27,7 +27,7 @@ _NEEDS = {
     "key": "whole numbers or text",
     "time": "timestamps or dates",
     "flag": "true or false",
-    "any": "values",
+    "any": "single values",
 }
 _EMBEDDED: Final = "duckdb"
 _ENGINES = "pandas, Polars, Arrow, DuckDB, Ibis or Spark table, or a path to Parquet files"
@@ -106,8 +106,31 @@ def refuse_if_empty(n_rows: int, *, name: str) -> None:
 
 def listed(values: Sequence[object], *, most: int = 5) -> str:
     """Return the first `most` values in one readable line."""
-    head = ", ".join(repr(value) for value in list(values)[:most])
+    head = ", ".join(_written(value) for value in list(values)[:most])
     return head + (f" and {len(values) - most} more" if len(values) > most else "")
+
+
+def called(dtype: nw.dtypes.DType) -> str:
+    """Say what a type is in words: engines call the same type by different names."""
+    words = {
+        "text": isinstance(dtype, nw.String | nw.Categorical | nw.Enum),
+        "true or false": isinstance(dtype, nw.Boolean),
+        "whole numbers": dtype.is_integer(),
+        "numbers": dtype.is_numeric(),
+        "timestamps": isinstance(dtype, nw.Datetime),
+        "dates": isinstance(dtype, nw.Date),
+        "spans of time": isinstance(dtype, nw.Duration),
+        "times of day": isinstance(dtype, nw.Time),
+        "bytes": isinstance(dtype, nw.Binary),
+        "lists or records": dtype.is_nested(),
+    }
+    return next((word for word, fits in words.items() if fits), "values of several types")
+
+
+def _written(value: object) -> str:
+    """Write a value as every engine would: each has a missing value of its own."""
+    is_missing = value is None or value is pd.NA or value is pd.NaT or value != value
+    return "a missing value" if is_missing else repr(value)
 
 
 def _lifted(frame: Lazy | nw.DataFrame[Any], columns: Sequence[str]) -> Lazy:
@@ -163,13 +186,12 @@ def _check_types(
     for column, kind in roles.values():
         if not _fits(schema[column], kind):
             raise TableError(
-                f"{name}: column {column!r} must hold {_NEEDS[kind]}; it holds {_called(schema[column])}."
+                f"{name}: column {column!r} must hold {_NEEDS[kind]}; it holds {called(schema[column])}."
             )
-        zone = getattr(schema[column], "time_zone", None)
-        if kind == "time" and zone:
+        if kind == "time" and getattr(schema[column], "time_zone", None):
             raise TableError(
-                f"{name}: column {column!r} has the time zone {zone}; engines disagree on its months. "
-                "Convert it to local time without a zone first."
+                f"{name}: column {column!r} has a time zone, and engines disagree on its months; "
+                "convert it to local time without a zone first."
             )
 
 
@@ -185,17 +207,9 @@ def _fits(dtype: nw.dtypes.DType, kind: Kind) -> bool:
         "key": dtype.is_integer() or is_text,
         "time": isinstance(dtype, nw.Datetime | nw.Date),
         "flag": isinstance(dtype, nw.Boolean) or dtype.is_integer(),
-        "any": not isinstance(dtype, nw.Object),
+        "any": not (dtype.is_nested() or isinstance(dtype, nw.Object | nw.Binary)),
     }
     return fits[kind]
-
-
-def _called(dtype: nw.dtypes.DType) -> str:
-    if isinstance(dtype, nw.String | nw.Categorical | nw.Enum):
-        return "text"
-    if isinstance(dtype, nw.Object | nw.Unknown):
-        return "values of several types"
-    return str(dtype)
 
 
 def _plain(column: str, dtype: nw.dtypes.DType, kind: Kind) -> nw.Expr:

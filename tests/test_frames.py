@@ -62,7 +62,7 @@ def test_a_wrong_type_has_one_sentence(engine, tmp_path):
     with pytest.raises(TableError, match=r"^answers: column 'plan' must hold numbers; it holds text\.$"):
         adopted(engine, tmp_path, {"score": ("plan", "number")})
     with pytest.raises(
-        TableError, match=r"^answers: column 'ltr' must hold timestamps or dates; it holds Float64\.$"
+        TableError, match=r"^answers: column 'ltr' must hold timestamps or dates; it holds numbers\.$"
     ):
         adopted(engine, tmp_path, {"at": ("ltr", "time")})
 
@@ -70,7 +70,7 @@ def test_a_wrong_type_has_one_sentence(engine, tmp_path):
 def test_a_time_zone_has_one_sentence(engine, tmp_path):
     zoned = ROWS.assign(at=ROWS["at"].dt.tz_localize("UTC"))
     sentence = (
-        r"^answers: column 'at' has the time zone .*; engines disagree on its months\. Convert it to local"
+        r"^answers: column 'at' has a time zone, and engines disagree on its months; convert it to local"
     )
     with pytest.raises(TableError, match=sentence):
         adopted(engine, tmp_path, {"at": ("at", "time")}, zoned)
@@ -137,6 +137,19 @@ def test_a_path_without_a_file_is_refused():
 def test_a_bare_list_series_or_array_is_one_column():
     for scores in ([9, 10], (9, 10), np.array([9, 10]), pd.Series([9, 10]), pl.Series([9, 10])):
         assert nw.from_native(framed(scores, "ltr")).columns == ["ltr"]
+
+
+def test_what_has_no_single_value_is_refused(engine, tmp_path):
+    rows = ROWS.assign(plan=[[1, 2]] * len(ROWS))
+    sentence = r"^answers: column 'plan' must hold single values; it holds lists or records\.$"
+    with pytest.raises(TableError, match=sentence):
+        adopted(engine, tmp_path, {"plan": ("plan", "any")}, rows)
+
+
+def test_missing_values_are_written_alike_in_messages():
+    assert listed([None, float("nan"), pd.NA, pd.NaT, "a"], most=4) == ", ".join(["a missing value"] * 4) + (
+        " and 1 more"
+    )
 
 
 def test_long_lists_are_cut_in_messages():

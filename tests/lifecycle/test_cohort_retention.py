@@ -372,7 +372,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], type[CxmeasureError], str]] = {
         ROWS.assign(start_date=ROWS["start_date"].dt.tz_localize("UTC")),
         {},
         TableError,
-        "has the time zone",
+        "has a time zone",
     ),
     "no such column": (ROWS, {"end_column": "end"}, TableError, "no column 'end'"),
     "no table": (3, {}, TableError, "must be a pandas"),

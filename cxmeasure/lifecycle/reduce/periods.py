@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, called, collect, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
 
 
@@ -32,7 +32,7 @@ def customer_periods(
         if not (dtype.is_numeric() or isinstance(dtype, nw.Boolean)):
             raise TableError(
                 f"customer_periods: covariate {column!r} must hold numbers or true and false; it holds "
-                f"{dtype}. Make a column of true and false for each of its values but one."
+                f"{called(dtype)}. Make a column of true and false for each of its values but one."
             )
     names = [f"x_{i}" for i in range(len(covariate_columns))]
     frame = frame.with_columns(
