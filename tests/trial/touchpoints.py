@@ -601,7 +601,7 @@ add("investment_ranking", "broken: the slope is half confounding", "assumption b
 
 
 def learned(n, contacts=8, *, error=0.3, sure=0.6, drift=0.01, loss=1.0, shared=0.0, size=1):
-    """Diaries by the declining gain: K falls with every contact; ratings have an error."""
+    """Diaries by the declining gain: K falls with every contact; all ratings have errors of one size."""
 
     def draw(rng):
         belief = rng.normal(0, 0.7, n)
@@ -615,8 +615,8 @@ def learned(n, contacts=8, *, error=0.3, sure=0.6, drift=0.01, loss=1.0, shared=
             up, down = 2 / (1 + loss), 2 * loss / (1 + loss)
             moved = belief + gain * np.where(surprise < 0, down, up) * surprise
             mood = shared * rng.normal(size=n)
-            noise = error * rng.normal(size=(2, n)) + mood
-            ratings.append((belief + noise[0], experience, moved + noise[1]))
+            noise = error * rng.normal(size=(3, n))
+            ratings.append((belief + noise[0] + mood, experience + noise[1], moved + noise[2] + mood))
             belief = moved
         before, experienced, after = (np.array(each).T.ravel() for each in zip(*ratings, strict=True))
         who = np.repeat(np.arange(n), contacts)
