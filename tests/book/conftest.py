@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -51,6 +53,16 @@ def sample_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     subprocess.run([sys.executable, str(ROOT / "tests/book/sample_book.py"), str(folder)], check=True)
     return build(folder)
+
+
+@pytest.fixture(scope="session")
+def served_sample(sample_site: Path) -> Iterator[str]:
+    """Return the address of the sample on a server of this machine."""
+    handler = partial(SimpleHTTPRequestHandler, directory=sample_site)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -40,3 +40,13 @@ def test_on_a_phone_a_long_title_of_the_x_axis_is_set_in_lines_that_fit():
     assert max(map(len, lines)) * 5.6 <= charts.NARROW - 134
     assert charts.fitted(chart, charts.WIDE)["encoding"]["x"]["title"] == long
     assert x["title"] == long
+
+
+def test_the_button_of_a_chart_says_what_there_is_to_move():
+    def asked(bind):
+        chart = {"mark": "bar", "description": "d", "params": [{"name": "x", "value": 1, "bind": bind}]}
+        return charts.figure({**chart, "data": {"values": []}, "encoding": {}, "config": {}}, "c")
+
+    assert "Move the sliders of this chart" in asked({"input": "range", "min": 0, "max": 2})
+    assert "Choose what this chart shows" in asked({"input": "select", "options": [1, 2]})
+    assert "<button" not in asked("legend")

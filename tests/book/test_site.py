@@ -198,6 +198,14 @@ def test_search_finds_a_word_a_term_and_a_function(browser, sample_site, words):
     context.close()
 
 
+def test_a_result_is_quoted_where_pages_may_be_read(browser, served_sample):
+    page = browser.new_page()
+    page.goto(f"{served_sample}/search.html?q=satisfied")
+    page.locator("#search-results p.context").first.wait_for()
+    assert "satisfied" in page.locator("#search-results p.context").first.inner_text().lower()
+    page.close()
+
+
 def test_every_page_of_the_contents_exists(site):
     root = Path(__file__).resolve().parents[2]
     names = [

@@ -282,10 +282,10 @@ def numbers(spec: Spec) -> str:
     return f'<details class="cx-numbers"><summary>Table of the numbers</summary>{"".join(tables)}</details>'
 
 
-def has_knobs(spec: Any) -> bool:
-    """Say whether a parameter of the chart is bound to an input the reader can move."""
+def knobs(spec: Any) -> set[str]:
+    """Return the kinds of input that parameters of the chart are bound to, such as ``range`` or ``select``."""
     parameters = (parameter for part in _parts(spec) for parameter in part.get("params", []))
-    return any("input" in _binding(parameter) for parameter in parameters)
+    return {bind["input"] for bind in map(_binding, parameters) if "input" in bind}
 
 
 def _binding(parameter: Spec) -> Spec:
@@ -314,7 +314,9 @@ def figure(spec: Spec, number: str) -> str:
     caption = f'<span class="cx-chart-title">{escape(title)}</span>' if title else ""
     caption += f' <span class="cx-chart-sub">{escape(subtitle)}</span>' if subtitle else ""
     caption = f"<figcaption>{caption}</figcaption>" if caption else ""
-    knobs = '<button type="button" class="cx-knobs cx-js">Move the sliders of this chart</button>'
+    kinds = knobs(spec)
+    asked = "Move the sliders of this chart" if kinds == {"range"} else "Choose what this chart shows"
+    button = f'<button type="button" class="cx-knobs cx-js">{asked}</button>' if kinds else ""
     on_phone = short_titles(live) if is_single(live) else fitted(live, NARROW)
     bodies = [live] if on_phone == live else [live, on_phone]
     scripts = "".join(f'<script type="application/json">{_json(body)}</script>' for body in bodies)
@@ -322,7 +324,7 @@ def figure(spec: Spec, number: str) -> str:
     return (
         f'<figure class="cx-chart{form}" id="{number}">{caption}'
         f'<div class="cx-stage" tabindex="0" role="group" aria-label="{escape(title or name)}">{drawn}</div>'
-        f"{knobs if has_knobs(spec) else ''}{numbers(spec)}"
+        f"{button}{numbers(spec)}"
         f"{scripts}</figure>"
     )
 

@@ -39,6 +39,7 @@ _THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>\s*<script>
 
 SEARCH_SCRIPTS = (
     "documentation_options.js",
+    "cx-search.js",
     "doctools.js",
     "sphinx_highlight.js",
     "language_data.js",
