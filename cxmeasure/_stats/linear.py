@@ -87,8 +87,8 @@ def clustered(products: Floats) -> Fit:
     xx, xy, yy = total[:-1, :-1], total[:-1, -1], total[-1, -1]
     n, p, m = float(total[0, 0]), len(xx), len(products)
     size = np.sqrt(np.diagonal(xx))
-    scaled = xx / np.outer(size, size)
-    if not (size > 0).all() or np.linalg.eigvalsh(scaled)[0] < 1e-10:
+    scaled = xx / np.outer(size, size) if (size > 0).all() else np.zeros_like(xx)
+    if not np.isfinite(scaled).all() or np.linalg.eigvalsh(scaled)[0] < 1e-10:
         raise np.linalg.LinAlgError("regressors determine one another")
     inverse = np.linalg.inv(scaled) / np.outer(size, size)
     beta = inverse @ xy

@@ -149,7 +149,8 @@ def _effective(spread: Floats, variance: Floats, degrees: Floats, n: Floats, mos
     """
     # A variance on few clusters is itself uncertain: shrink by (z/t)², with the level of 95 % throughout.
     doubt = (intervals.z_value(0.95) / intervals.t_value(0.95, degrees)) ** 2
-    found = np.where(variance > 0, doubt * spread / variance, most_alike)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(variance > 0, doubt * spread / variance, most_alike)
     return np.minimum(n, np.where(np.isnan(variance), np.minimum(1.0, most_alike), found))
 
 
