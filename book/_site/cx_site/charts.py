@@ -283,7 +283,7 @@ def numbers(spec: Spec) -> str:
 
 
 def knobs(spec: Any) -> set[str]:
-    """Return the kinds of input that parameters of the chart are bound to, such as ``range`` or ``select``."""
+    """Return the kinds of input that parameters of the chart are bound to, such as ``range``."""
     parameters = (parameter for part in _parts(spec) for parameter in part.get("params", []))
     return {bind["input"] for bind in map(_binding, parameters) if "input" in bind}
 
