@@ -114,7 +114,7 @@ def net_adjusted_wald(plus: Floats, minus: Floats, n: Floats, conf_level: float)
 
     References
     ----------
-    Rocks (2016), The American Statistician 70:365–372, doi:10.1080/00031305.2016.1200487.
+    Rocks (2016), The American Statistician 70:365–372, arXiv:1601.07235.
 
     Examples
     --------

@@ -22,7 +22,7 @@ _REFERENCES = {
         "net share",
         "score",
     ): "Tango (1998), doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B",
-    ("net share", "adjusted-wald"): "Rocks (2016), doi:10.1080/00031305.2016.1200487",
+    ("net share", "adjusted-wald"): "Rocks (2016), arXiv:1601.07235",
     ("share", "score"): "Wilson (1927), doi:10.1080/01621459.1927.10502953",
     ("share", "adjusted-wald"): "Agresti & Coull (1998), doi:10.1080/00031305.1998.10480550",
 }
@@ -103,7 +103,7 @@ def metric(
 
     References
     ----------
-    Rocks (2016), The American Statistician 70:365–372, doi:10.1080/00031305.2016.1200487 (NPS);
+    Rocks (2016), The American Statistician 70:365–372, arXiv:1601.07235 (NPS);
     Tango (1998), Statistics in Medicine 17:891–908 (the score interval of a net share);
     Kish (1965), Survey Sampling (effective number; book, no DOI);
     Korn & Graubard (1998), Survey Methodology 24:193–201 (effective number with clusters, no DOI);

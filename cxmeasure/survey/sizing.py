@@ -72,7 +72,7 @@ def sample_size(
 
     References
     ----------
-    Rocks (2016), The American Statistician 70:365–372, doi:10.1080/00031305.2016.1200487;
+    Rocks (2016), The American Statistician 70:365–372, arXiv:1601.07235;
     Kish (1965), Survey Sampling (book, no DOI).
 
     Examples
