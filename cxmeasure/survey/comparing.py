@@ -73,7 +73,8 @@ def change(
 
     References
     ----------
-    Kitagawa (1955), Journal of the American Statistical Association 50:1168–1194, doi:10.1080/01621459.1955.10501299.
+    Kitagawa (1955), Journal of the American Statistical Association 50:1168–1194,
+    doi:10.1080/01621459.1955.10501299.
 
     Examples
     --------
