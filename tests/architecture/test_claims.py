@@ -17,6 +17,47 @@ NOTEBOOKS = sorted(path for path in BOOK.rglob("*.ipynb") if "_site" not in path
 COUNTS = {"S0": 54, "S1": 72, "S2": 142, "S3": 22, "S4": 25}
 LABEL = re.compile(r"\]\(#([\w-]+)\)")
 # The front and the pages of the start teach no chapter of the curriculum: they have no claims to answer.
+JUDGED = {"holds", "fails", "not settled"}
+# What an article says of others and its source does not: the page and place that put it right, and a word
+# or the source by which it does. The curriculum counts them in this order.
+CORRECTIONS = {
+    "the reengineering study, and no half": ("claims-register.md", "register-reengineering", "Hall1993"),
+    "five competencies": ("claims-register.md", "register-competencies", "CXPA2020"),
+    "untrustworthy only where answers lean": (
+        "measurement/can-i-trust-a-response-rate.ipynb",
+        "rate-untrustworthy",
+        "*Completely untrustworthy* is too strong",
+    ),
+    "2004 means 2014": ("ground-rules/how-do-we-know-a-method-works.ipynb", "works-winners", "2014"),
+    "the drill and the hole": ("claims-register.md", "register-drill", "Levitt1983"),
+    "a name forgotten or misspelt": (
+        "improvement/do-small-gestures-pay.ipynb",
+        "gestures-names",
+        "Howard1995",
+    ),
+    "peak and end": (
+        "design/which-moments-do-customers-remember.ipynb",
+        "moments-claim",
+        "Alaybek2022",
+    ),
+    "being asked changes what customers do": (
+        "measurement/how-often-can-we-survey-customers.ipynb",
+        "often-claim",
+        "DholakiaMorwitz2002",
+    ),
+    "Google's micro-moments": ("design/which-touchpoints-matter.ipynb", "key-claim", "GoogleMicro2015"),
+    "prize is the price": ("strategy/which-stage-is-each-customer-in.ipynb", "stage-claim", "*prize*"),
+    "the author's own tool": (
+        "ground-rules/what-counts-as-customer-experience.ipynb",
+        "counts-levels",
+        "Milkymap",
+    ),
+    "the argument on culture, not its wording": (
+        "ground-rules/what-counts-as-customer-experience.ipynb",
+        "counts-wording",
+        "not the wording",
+    ),
+}
 NO_CLAIMS = {"index", "start-here", "three-questions", "the-company", "how-fast-how-far"}
 
 
@@ -84,6 +125,61 @@ def test_every_verdict_is_one_of_the_words(path: Path) -> None:
     assert words <= set(claims.VERDICTS)
     definitions = [answer for answer in ANSWERS[path.stem] if "definition" in (answer.claimed, answer.null)]
     assert all(answer.claimed == answer.null for answer in definitions)
+
+
+def own_words(source: str) -> list[str]:
+    """Return the verdicts that a cell gives by itself: in a choice between two, a table of words, a return."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.IfExp):
+            given = [node.body, node.orelse]
+            if "does not hold" in ast.unparse(node):  # whether an interval holds the truth
+                continue
+        elif isinstance(node, ast.Dict):
+            given = node.values
+        elif isinstance(node, ast.Return) and node.value is not None:
+            given = [node.value]
+        else:
+            continue
+        found += [part.value for part in given if isinstance(part, ast.Constant) and part.value in JUDGED]
+    return found
+
+
+def test_a_verdict_of_ones_own_is_seen() -> None:
+    assert own_words('word = "holds" if low > 0 else "fails"') == ["holds", "fails"]
+    assert own_words('words = {True: "holds"}') == ["holds"]
+    assert own_words('def told(row):\n    return "not settled"') == ["not settled"]
+    assert own_words('large["holds"] = judge(row)') == []
+
+
+@WITH_ANSWERS
+def test_what_an_interval_decides_is_decided_by_the_one_rule(path: Path) -> None:
+    """`judge` of the exercises gives the three words; no cell has a rule of its own, or types them."""
+    sources = ["".join(cell["source"]) for cell in notebook(path)["cells"] if cell["cell_type"] == "code"]
+    own = {word: source for source in sources for word in own_words(source)}
+    assert not own, own
+    for cell in claims_cells(path):
+        for line in "".join(cell["source"]).splitlines():
+            if re.match(r"\| S\d-\d{3} \|", line):
+                assert not JUDGED & set(claims.split_row(line)[2:4]), line
+    judged = JUDGED & {word for answer in ANSWERS[path.stem] for word in (answer.claimed, answer.null)}
+    assert not judged or "judge(" in "\n".join(sources)
+
+
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_a_fact_is_put_right_where_a_reader_meets_it(correction: str) -> None:
+    name, label, word = CORRECTIONS[correction]
+    page = BOOK / name
+    if page.suffix == ".ipynb":
+        text = "\n\n".join("".join(cell["source"]) for cell in notebook(page)["cells"])
+    else:
+        text = page.read_text(encoding="utf-8")
+        assert word in text
+    assert f"({label})=" in text
+    section = re.split(r"^(?:\([\w-]+\)=\n)?## ", text.split(f"({label})=\n")[1], flags=re.MULTILINE)
+    assert word in "\n".join(section[:2])
+    register = (BOOK / "claims-register.md").read_text(encoding="utf-8")
+    assert f"(#{label})" in register or f"({label})=" in register
 
 
 @WITH_ANSWERS
