@@ -123,6 +123,61 @@ def test_a_helpful_touchpoint_differs_from_a_relabelled_one_and_the_rest_does_no
     assert (pd.concat(null) < 0.05).mean() <= 0.12
 
 
+def test_with_a_longer_memory_too_only_what_helps_differs_from_chance() -> None:
+    rates = {}
+    for helpful in (0.35, 0.0):
+        found = [
+            effects_of(
+                steps_of(400, seed=seed, helpful=helpful),
+                order=2,
+                n_null=60,
+                rng=np.random.default_rng(seed),
+            ).set_index("term")
+            for seed in range(10)
+        ]
+        small = [each[["p_value", "ends_p_value"]] < 0.05 for each in found]
+        rates[helpful] = pd.concat(small).groupby(level=0).mean()
+    assert (rates[0.35].loc["e"] >= 0.9).all()
+    assert (rates[0.0].mean() <= 0.12).all()
+
+
+def scripted(n: int = 600, seed: int = 1, helpful: float = 0.0) -> pd.DataFrame:
+    """Journeys that come to each of six touchpoints in its turn, or pass it over; all run to their end."""
+    rng = np.random.default_rng(seed)
+    taken = rng.random((n, 6)) < [0.9, 0.5, 0.7, 0.3, 0.6, 0.8]
+    taken[~taken.any(axis=1), 0] = True
+    journey, step = np.nonzero(taken)
+    won = rng.random(n) < 0.4 + helpful * taken[:, 5]
+    names = np.array(list("abcdef"))[step]
+    return pd.DataFrame({"customer_id": journey, "touchpoint": names, "ts": step, "converted": won[journey]})
+
+
+def test_a_script_differs_from_shuffled_touchpoints_but_not_from_ends_dealt_by_lot() -> None:
+    for helpful in (0.0, 0.35):
+        found = pd.concat(
+            effects_of(scripted(seed=seed, helpful=helpful), n_null=60, rng=np.random.default_rng(seed))
+            for seed in range(10)
+        ).set_index("term")
+        small = (found[["p_value", "ends_p_value"]] < 0.05).groupby(level=0).mean()
+        assert small["p_value"].mean() > 0.8
+        if helpful:
+            assert small.loc["f", "ends_p_value"] >= 0.9
+        else:
+            assert small["ends_p_value"].mean() <= 0.12
+
+
+def test_the_display_says_what_the_comparison_finds_and_why_it_is_missing() -> None:
+    found = touchpoints.removal_effects(scripted(60), n_boot=0, n_null=20, rng=np.random.default_rng(1))
+    assert "because it finds the script" in repr(found)
+    assert found.table[["p_value", "ends_p_value"]].notna().all(axis=None)
+    rng = np.random.default_rng(2)
+    many = steps_of(500).assign(touchpoint=lambda rows: rng.integers(0, 60, len(rows)).astype(str))
+    wide = touchpoints.removal_effects(many, order=2, n_boot=0, n_null=2, rng=rng)
+    assert wide.table["p_value"].isna().all()
+    assert wide.table["ends_p_value"].notna().all()
+    assert "over 1,000 states" in repr(wide)
+
+
 def test_bootstrap_intervals_hold_the_effect_of_a_large_company() -> None:
     truth = effects_of(steps_of(40_000, seed=99, helpful=0.3))["estimate"].to_numpy()
     held = []
