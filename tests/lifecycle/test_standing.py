@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
 
 from cxmeasure import lifecycle
 from cxmeasure.errors import ArgumentError, CxmeasureError, DataError, EstimationError, TableError
+from cxmeasure.lifecycle.chart.ordering import LIFE
 from tests.engines import ENGINES, on_engine
 
 IBIS = "ignore::pandas.errors.Pandas4Warning"
@@ -156,3 +158,36 @@ def test_what_follows_the_last_day_observed_is_no_move() -> None:
     )
     found = lifecycle.transitions(episodes, every="day", observed_until="2024-01-02").table
     assert found[["from_episode", "to_episode", "n"]].to_numpy().tolist() == [["new", "new", 1]]
+
+
+def drawn(chart: alt.LayerChart) -> list[str]:
+    """Return the order in which a chart names its episodes, in the legend or on its axis."""
+    encoding = chart.to_dict()["layer"][0]["encoding"]
+    known: list[str] = encoding.get("color", {}).get("sort") or encoding["y"]["sort"]
+    return known
+
+
+def test_charts_name_the_episodes_in_the_order_of_the_rules() -> None:
+    for rules in (lifecycle.WITH_CONTRACTS, lifecycle.WITHOUT_CONTRACTS):
+        assert rules.episodes == LIFE
+    starts = pd.to_datetime(["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30"])
+    lives = [("leave", "stay", "am", "become"), ("away", "here", "am", "new")]
+    for given, names in ((None, lives[0]), (lives[1][::-1], lives[1])):
+        episodes = pd.DataFrame(
+            {
+                "customer_id": [1, 1, 1, 1],
+                "episode": names[::-1],
+                "start": starts,
+                "end": [*starts[1:], pd.NaT],
+                "observed_until": pd.Timestamp("2024-06-30"),
+            }
+        )
+        results = {
+            lifecycle.chart.occupancy: lifecycle.occupancy(episodes),
+            lifecycle.chart.transitions: lifecycle.transitions(episodes),
+            lifecycle.chart.state_probabilities: lifecycle.state_probabilities(episodes),
+        }
+        for chart, result in results.items():
+            assert drawn(chart(result, order=given)) == list(names[::-1])
+    with pytest.raises(ArgumentError, match="order must name"):
+        lifecycle.chart.occupancy(results[lifecycle.chart.occupancy], order="new, am")

@@ -1,15 +1,20 @@
 """Curves over time since the start: where customers are, how long they stay, why they go."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import pandas as pd
 
 from cxmeasure import _charts
+from cxmeasure.lifecycle.chart.ordering import in_order
 from cxmeasure.results import Estimates, by_columns
 
 _MOST_CURVES = 8
 
 
-def state_probabilities(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+def state_probabilities(
+    result: Estimates, *, title: str | None = None, order: Sequence[str] | None = None
+) -> alt.LayerChart:
     """Draw where customers are k periods after they first appeared, one curve an episode.
 
     Parameters
@@ -18,6 +23,9 @@ def state_probabilities(result: Estimates, *, title: str | None = None) -> alt.L
         The result of `lifecycle.state_probabilities`; with groups, the first is drawn.
     title : str, optional
         The finding; by default the likeliest episode at the end.
+    order : sequence of str, optional
+        The episodes in the order of the legend; by default that of the shipped rules, others after them.
+        Of rules of your own: ``rules["episode"]``.
 
     Examples
     --------
@@ -32,10 +40,12 @@ def state_probabilities(result: Estimates, *, title: str | None = None) -> alt.L
     >>> print(lifecycle.chart.time_in_episode(result).description)
     Still in the episode after 2 periods: am 75%, 95% interval 53% to 89%.
     """
-    return _curves(result, "episode", "In each episode", "periods since first seen", title)
+    return _curves(result, "episode", "In each episode", "periods since first seen", title, order=order)
 
 
-def time_in_episode(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+def time_in_episode(
+    result: Estimates, *, title: str | None = None, order: Sequence[str] | None = None
+) -> alt.LayerChart:
     """Draw the share still in an episode, one curve an episode; the largest eight, if there are more.
 
     Parameters
@@ -44,8 +54,10 @@ def time_in_episode(result: Estimates, *, title: str | None = None) -> alt.Layer
         The result of `lifecycle.time_in_episode`; with groups, the first is drawn.
     title : str, optional
         The finding; by default the episode that lasts longest.
+    order : sequence of str, optional
+        As in `state_probabilities`.
     """
-    return _curves(result, "episode", "Still in the episode", "periods since it began", title)
+    return _curves(result, "episode", "Still in the episode", "periods since it began", title, order=order)
 
 
 def cumulative_incidence(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
@@ -69,6 +81,7 @@ def _curves(
     x: str,
     title: str | None,
     table: pd.DataFrame | None = None,
+    order: Sequence[str] | None = None,
 ) -> alt.LayerChart:
     table = result.table if table is None else table
     groups, said = list(by_columns(result)), ""
@@ -78,9 +91,9 @@ def _curves(
     ends = table.groupby(of, sort=False).tail(1).sort_values("estimate", ascending=False, kind="stable")
     ends = ends.head(_MOST_CURVES)
     rows = table[table[of].isin(ends[of])].assign(label=lambda kept: kept[of], at=lambda kept: kept["period"])
-    order = {name: place for place, name in enumerate(ends[of])}
+    place = {name: i for i, name in enumerate(in_order(ends[of], order) if of == "episode" else ends[of])}
     rows = rows.sort_values(
-        ["label", "at"], key=lambda part: part.map(order) if part.name == "label" else part
+        ["label", "at"], key=lambda part: part.map(place) if part.name == "label" else part
     )
     # A long curve is thinned, so that each keeps its last point.
     step = -(-len(rows) // 280)

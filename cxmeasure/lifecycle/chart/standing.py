@@ -1,16 +1,21 @@
 """Where customers stand, and where they go: shares by snapshot, moves as a square."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import pandas as pd
 
 from cxmeasure import _charts
+from cxmeasure.lifecycle.chart.ordering import in_order
 from cxmeasure.results import Estimates, by_columns
 
 _MOST_SNAPSHOTS = 60
 _MOST_GROUPS = 6
 
 
-def occupancy(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+def occupancy(
+    result: Estimates, *, title: str | None = None, order: Sequence[str] | None = None
+) -> alt.LayerChart:
     """Draw what `lifecycle.occupancy` returned: one curve an episode, the last sixty snapshots.
 
     Parameters
@@ -19,6 +24,9 @@ def occupancy(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
         The result of `lifecycle.occupancy` without groups, or of which the first group is drawn.
     title : str, optional
         The finding; by default the largest episode at the last snapshot.
+    order : sequence of str, optional
+        The episodes in the order of the legend; by default that of the shipped rules, others after them.
+        Of rules of your own: ``rules["episode"]``.
 
     Examples
     --------
@@ -46,7 +54,7 @@ def occupancy(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
         for row in last.itertuples()
     )
     drawn = table[["snapshot", "episode", "estimate", "conf_low", "conf_high", "n_here"]]
-    colour = alt.Color("episode:N", title=None, sort=last["episode"].tolist())
+    colour = alt.Color("episode:N", title=None, sort=in_order(last["episode"], order))
     base = alt.Chart(drawn).encode(x=alt.X("snapshot:T", title=None), color=colour)
     y = alt.Y("conf_low:Q", title="share of customers", axis=alt.Axis(format=".0%"))
     area = base.mark_area(opacity=0.2).encode(y=y, y2="conf_high:Q")
@@ -69,7 +77,9 @@ def occupancy(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
     )
 
 
-def transitions(result: Estimates, *, title: str | None = None) -> alt.LayerChart:
+def transitions(
+    result: Estimates, *, title: str | None = None, order: Sequence[str] | None = None
+) -> alt.LayerChart:
     """Draw what `lifecycle.transitions` returned: a square of probabilities, from row to column.
 
     Parameters
@@ -78,6 +88,8 @@ def transitions(result: Estimates, *, title: str | None = None) -> alt.LayerChar
         The result of `lifecycle.transitions`; with groups, the first is drawn.
     title : str, optional
         The finding; by default the likeliest move that is not staying.
+    order : sequence of str, optional
+        The episodes in the order of rows and columns; as in `occupancy`.
 
     Examples
     --------
@@ -108,9 +120,10 @@ def transitions(result: Estimates, *, title: str | None = None) -> alt.LayerChar
         )
     drawn = table[["from_episode", "to_episode", "estimate", "conf_low", "conf_high", "n", "n_moved"]]
     drawn = drawn.assign(text=[f"{value:.1%}" if value else "" for value in drawn["estimate"]])
+    sort = in_order([*table["from_episode"], *table["to_episode"]], order)
     base = alt.Chart(drawn).encode(
-        x=alt.X("to_episode:N", title="to", axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y("from_episode:N", title="from"),
+        x=alt.X("to_episode:N", title="to", axis=alt.Axis(labelAngle=0, orient="top"), sort=sort),
+        y=alt.Y("from_episode:N", title="from", sort=sort),
     )
     names = ["from_episode:N", "to_episode:N", "n:Q", "n_moved:Q"]
     tips = [*names, *(alt.Tooltip(f"{c}:Q", format=".2%") for c in ("estimate", "conf_low", "conf_high"))]
