@@ -102,6 +102,11 @@ def refuse_if_empty(n_rows: int, *, name: str) -> None:
     """Raise a `DataError` when a table has no row."""
     if n_rows == 0:
         raise DataError(f"The table of {name} has no rows; give at least one.")
+def as_number(flag: nw.Expr) -> nw.Expr:
+    """Return true as 1, false as 0, missing as missing: in two steps, since PostgreSQL takes no single one."""
+    return flag.cast(nw.Int32).cast(nw.Int64)
+
+
 
 
 def listed(values: Sequence[object], *, most: int = 5) -> str:
@@ -220,3 +225,5 @@ def _plain(column: str, dtype: nw.dtypes.DType, kind: Kind) -> nw.Expr:
         return value.cast(nw.String)
     is_number = kind in ("number", "amount") or (kind == "category" and not isinstance(dtype, nw.String))
     return value.cast(nw.Float64) if is_number else value
+    if isinstance(dtype, nw.Boolean) and kind != "any":
+        value = as_number(value)

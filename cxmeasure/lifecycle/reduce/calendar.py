@@ -10,7 +10,7 @@ from typing import Final
 
 import narwhals.stable.v2 as nw
 
-from cxmeasure._frames import Lazy
+from cxmeasure._frames import Lazy, as_number
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _FAR: Final = 10**8
@@ -56,7 +56,7 @@ def with_snapshot(frame: Lazy, column: str, into: str, every: str | Sequence[int
         # The gaps between snapshots that the day has passed add up to the next snapshot.
         at = nw.lit(every[0])
         for here, after in zip(every, [*every[1:], _FAR], strict=True):
-            at = at + (day > here).cast(nw.Int64) * (after - here)
+            at = at + as_number(day > here) * (after - here)
         return frame.with_columns(nw.when(~day.is_null()).then(at).alias(into))
     if every == "day":
         return frame.with_columns(day.alias(into))
@@ -112,7 +112,7 @@ def with_date(frame: Lazy, column: str, into: str) -> Lazy:
 def _month_length(year: nw.Expr, month: nw.Expr) -> nw.Expr:
     is_leap = (_rest(year, 4) == 0) & ((_rest(year, 100) != 0) | (_rest(year, 400) == 0))
     length = _rest(month + whole(month, 8), 2) + 30
-    return nw.when(month == 2).then(is_leap.cast(nw.Int64) + 28).otherwise(length)
+    return nw.when(month == 2).then(as_number(is_leap) + 28).otherwise(length)
 
 
 def _rest(number: nw.Expr, divisor: int) -> nw.Expr:

@@ -11,7 +11,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, refuse_if_empty
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError, TableError
 
@@ -147,11 +147,11 @@ def _checked(frame: Lazy, stays: Stays) -> tuple[date, int]:
     until = _NEVER if stays.observed_until is None else _as_number(stays.observed_until)
     flags = frame.with_columns(
         rows=nw.lit(1),
-        n_nobody=nw.col("customer").is_null().cast(nw.Int64),
-        n_no_start=nw.col("start").is_null().cast(nw.Int64),
-        n_backwards=(end < start).fill_null(False).cast(nw.Int64),
-        n_late_start=(start > until).fill_null(False).cast(nw.Int64),
-        n_late_end=(end > until).fill_null(False).cast(nw.Int64),
+        n_nobody=as_number(nw.col("customer").is_null()),
+        n_no_start=as_number(nw.col("start").is_null()),
+        n_backwards=as_number((end < start).fill_null(False)),
+        n_late_start=as_number((start > until).fill_null(False)),
+        n_late_end=as_number((end > until).fill_null(False)),
         last_start=start,
         last_end=end,
     )
@@ -218,13 +218,13 @@ def _first_stays(frame: Lazy, stays: Stays) -> Lazy:
     frame = frame.with_columns(reach=nw.col("until").cum_max().over("customer", order_by=order))
     frame = frame.with_columns(before=nw.col("reach").shift(1).over("customer", order_by=order))
     frame = frame.with_columns(
-        is_first=nw.col("before").is_null().cast(nw.Int64),
-        gap=(nw.col("start") > nw.col("before")).fill_null(False).cast(nw.Int64),
+        is_first=as_number(nw.col("before").is_null()),
+        gap=as_number((nw.col("start") > nw.col("before")).fill_null(False)),
     )
     frame = frame.with_columns(stay=nw.col("gap").cum_sum().over("customer", order_by=order))
     frame = frame.with_columns(
         away=nw.when(nw.col("stay") == 0).then(nw.col("away")).otherwise(nw.lit(0)),
-        n_returned=(nw.col("stay") > 0).cast(nw.Int64),
+        n_returned=as_number(nw.col("stay") > 0),
     )
     frame = frame.with_columns(nw.col("away", "n_returned").max().over("customer"))
     return frame.filter(nw.col("is_first") == 1).select(*stays.keys, "start", "away", "n_returned")
@@ -257,7 +257,7 @@ def _in_periods(first: Lazy, stays: Stays, until: date) -> Lazy:
         // size,
     )
     frame = frame.with_columns(
-        has_left=(nw.col("stayed") < nw.col("followed")).cast(nw.Int64),
+        has_left=as_number(nw.col("stayed") < nw.col("followed")),
         reached=nw.min_horizontal("stayed", "followed"),
     )
     return frame.filter(nw.col("reached") >= nw.col("entered"))
@@ -271,7 +271,7 @@ def _parts(column: str) -> list[nw.Expr]:
 
 def _month_length(year: nw.Expr, month: nw.Expr) -> nw.Expr:
     is_leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
-    return nw.when(month == 2).then(is_leap.cast(nw.Int64) + 28).otherwise((month + month // 8) % 2 + 30)
+    return nw.when(month == 2).then(as_number(is_leap) + 28).otherwise((month + month // 8) % 2 + 30)
 
 
 def _whole_months_to(day: date) -> nw.Expr:
@@ -286,4 +286,4 @@ def _whole_months(year: nw.Expr, month: nw.Expr, day: nw.Expr, length: nw.Expr) 
     """
     is_short = (nw.col("start_day") > day) & (day < length)
     months = (year - nw.col("start_year")) * 12 + month - nw.col("start_month")
-    return months - is_short.cast(nw.Int64)
+    return months - as_number(is_short)

@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from cxmeasure._arguments import closest
-from cxmeasure._frames import Lazy, adopt, collect, listed, refuse_if_empty
+from cxmeasure._frames import Lazy, adopt, as_number, collect, listed, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
 from cxmeasure.lifecycle.reduce.calendar import day_number, with_day, with_snapshot_of
 from cxmeasure.lifecycle.reduce.plan import SECONDS_A_DAY, Log, episodes_of, needs
@@ -47,10 +47,10 @@ def _checked(frame: Lazy, log: Log) -> int:
     flags = {f"has_{i}": _is_word(log, word) for i, word in enumerate(log.words)}
     seen = frame.with_columns(
         rows=nw.lit(1),
-        n_nobody=nw.col("customer").is_null().cast(nw.Int64),
-        n_no_time=nw.col("at").is_null().cast(nw.Int64),
-        n_no_event=nw.col("event").is_null().cast(nw.Int64),
-        **{name: flag.fill_null(False).cast(nw.Int64) for name, flag in flags.items()},
+        n_nobody=as_number(nw.col("customer").is_null()),
+        n_no_time=as_number(nw.col("at").is_null()),
+        n_no_event=as_number(nw.col("event").is_null()),
+        **{name: as_number(flag.fill_null(False)) for name, flag in flags.items()},
     )
     sums = ["rows", "n_nobody", "n_no_time", "n_no_event"]
     totals = [*(nw.col(name).sum() for name in sums), *(nw.col(name).max() for name in flags)]
@@ -156,7 +156,7 @@ def _moments(frame: Lazy, words: Sequence[str], log: Log) -> Lazy:
     named = [nw.col(name) for name in flags if begins or name != "begins"]
     rows = frame.with_columns(**flags)
     rows = rows.filter(nw.any_horizontal(*named, ignore_nulls=True)) if named else rows
-    rows = rows.select("customer", "at", *(nw.col(name).cast(nw.Int64) for name in flags))
+    rows = rows.select("customer", "at", *(as_number(nw.col(name)) for name in flags))
     if any(_is_counted_on(log.rules, word) for word in words):
         # The same event twice counts once.
         rows = rows.group_by("customer", "at").agg(*(nw.col(name).max() for name in flags))

@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, called, collect, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, called, collect, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
 
 
@@ -36,7 +36,7 @@ def customer_periods(
             )
     names = [f"x_{i}" for i in range(len(covariate_columns))]
     frame = frame.with_columns(
-        nw.col("left").cast(nw.Int64).cast(nw.Float64), *(nw.col(name).cast(nw.Float64) for name in names)
+        nw.col("left").cast(nw.Float64), *(_number(name, schema[name]).cast(nw.Float64) for name in names)
     )
     table = collect(frame)
     refuse_if_empty(len(table), name="customer_periods")
@@ -62,3 +62,7 @@ def customer_periods(
             f"a number of its own in {customer_column!r}, or keep the first."
         )
     return table.sort_values("customer", kind="stable", ignore_index=True)
+
+
+def _number(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
+    return as_number(nw.col(name)) if isinstance(dtype, nw.Boolean) else nw.col(name)

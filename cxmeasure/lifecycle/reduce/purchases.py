@@ -6,7 +6,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, opened, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, opened, refuse_if_empty
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.lifecycle.reduce.calendar import day_number, with_day
 from cxmeasure.results import NativeFrame
@@ -41,7 +41,7 @@ def purchase_histories(
     last = last_day_checked(frame, customer_column, time_column, value_column, observed_until)
     days = frame.group_by("customer", "day").agg(nw.col("value").sum())
     days = days.with_columns(first=nw.col("day").min().over("customer"))
-    days = days.with_columns(is_repeat=(nw.col("day") > nw.col("first")).cast(nw.Int64))
+    days = days.with_columns(is_repeat=as_number(nw.col("day") > nw.col("first")))
     days = days.with_columns(again=nw.col("value") * nw.col("is_repeat"))
     rows = days.group_by("customer").agg(
         nw.col("is_repeat").sum(), nw.col("again").sum(), nw.col("first").min(), nw.col("day").max()
@@ -64,9 +64,11 @@ def last_day_checked(
     """Return the day number of the end; refuse what cannot be read."""
     flags = frame.with_columns(
         rows=nw.lit(1),
-        n_nobody=nw.col("customer").is_null().cast(nw.Int64),
-        n_no_time=nw.col("at").is_null().cast(nw.Int64),
-        n_no_value=(nw.col("value").is_null() | (nw.col("value") < 0)).fill_null(True).cast(nw.Int64),
+        n_nobody=as_number(nw.col("customer").is_null()),
+        n_no_time=as_number(nw.col("at").is_null()),
+        n_no_value=as_number(
+            (nw.col("value").is_null() | (nw.col("value") < 0) | (nw.col("value") > 1e100)).fill_null(True)
+        ),
     )
     sums = [nw.col(name).sum() for name in ("rows", "n_nobody", "n_no_time", "n_no_value")]
     row = collect(flags.select(*sums, nw.col("day").max())).iloc[0]

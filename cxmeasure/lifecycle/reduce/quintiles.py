@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect
 from cxmeasure.lifecycle.reduce.calendar import with_day
 from cxmeasure.lifecycle.reduce.purchases import last_day_checked
 
@@ -83,7 +83,7 @@ def _score(measure: str, cuts: Sequence[float]) -> nw.Expr:
     """Return 1 to 5: one more for each cut that lies below; engines round a cut differently."""
     score = nw.lit(1)
     for cut in cuts:
-        score = score + (nw.col(measure) > cut + 1e-9 * (1 + abs(cut))).cast(nw.Int64)
+        score = score + as_number(nw.col(measure) > cut + 1e-9 * (1 + abs(cut)))
     return score.cast(nw.Int64)
 
 

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, opened, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, opened, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_civil, with_day, with_snapshot
 
@@ -56,7 +56,7 @@ def tally_spells(episodes: Any, spells: Spells) -> tuple[pd.DataFrame, int]:
     frame = frame.with_columns(reach=nw.col("to").shift(1).over("customer", **order))
     frame, sums, tops = _with_flags(frame, names)
     frame = with_snapshot(with_snapshot(frame, "from", "start", spells.every), "to", "end", spells.every)
-    frame = frame.with_columns(is_seen=(nw.col("start") < nw.col("end")).cast(nw.Int64))
+    frame = frame.with_columns(is_seen=as_number(nw.col("start") < nw.col("end")))
     frame = _with_cohort(_with_next(frame), spells.cohort)
     keys = [*spells.keys, "episode", "start", "end", "next"]
     group = frame.group_by(*keys, "is_seen")
@@ -120,7 +120,7 @@ def _with_flags(frame: Lazy, names: Sequence[str]) -> tuple[Lazy, list[str], lis
         rows=nw.lit(1),
         began=nw.col("from"),
         ended=nw.when(nw.col("to") < _OPEN).then(nw.col("to")),
-        **{name: flag.fill_null(False).cast(nw.Int64) for name, flag in flags.items()},
+        **{name: as_number(flag.fill_null(False)) for name, flag in flags.items()},
     )
     if "until" in names:
         frame = with_day(frame, "until", "until_day")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Lazy, collect
+from cxmeasure._frames import Lazy, as_number, collect
 from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_civil, with_day, with_snapshot
 from cxmeasure.lifecycle.reduce.spells import Spells, adopted, checked
 
@@ -60,7 +60,7 @@ def tally_times(rows: Any, times: Times) -> tuple[pd.DataFrame, dict[str, int]]:
     order: dict[str, Any] = {"order_by": ["from", "to"]}
     frame = frame.with_columns(
         reach=nw.col("to").shift(1).over("customer", **order),
-        is_vague=(~nw.col("is_start_known")).cast(nw.Int64) if "is_start_known" in names else nw.lit(0),
+        is_vague=1 - nw.col("is_start_known") if "is_start_known" in names else nw.lit(0),
     )
     last = checked(frame, times.spells, names)
     if times.is_snapshot:
@@ -119,7 +119,7 @@ def _in_periods(frame: Lazy, times: Times, last: int) -> Lazy:
     frame = frame.with_columns(
         late=nw.max_horizontal("from", nw.lit(seen)),
         away=nw.min_horizontal("to", nw.lit(last)),
-        is_over=(nw.col("to") <= last).cast(nw.Int64),
+        is_over=as_number(nw.col("to") <= last),
     )
     every = str(times.spells.every)
     if times.is_snapshot:

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, refuse_if_empty
 from cxmeasure.errors import DataError
 
 _HUGE = 1.7976931348623157e308
@@ -30,8 +30,8 @@ class Coding:
         score = nw.col("score")
         if self.plus_from is None:
             return score - nw.lit(centre)
-        plus = (score >= self.plus_from).cast(nw.Float64)
-        return plus if self.minus_to is None else plus - (score <= self.minus_to).cast(nw.Float64)
+        plus = as_number(score >= self.plus_from).cast(nw.Float64)
+        return plus if self.minus_to is None else plus - as_number(score <= self.minus_to).cast(nw.Float64)
 
 
 def group_keys(by: Sequence[str]) -> list[str]:
@@ -113,12 +113,12 @@ _MOMENTS = ("w", "w2", "wf", "wff", "w2f", "w2ff", "w_missing", "w2_missing")
 def _squared(clusters: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     w, f, s, nobody = nw.col("w"), nw.col("wf"), nw.col("w_missing"), nw.col("cluster").is_null()
     return clusters.with_columns(
-        clusters=(w > 0).cast(nw.Int64),
+        clusters=as_number(w > 0),
         cww=w * w,
         cwf=w * f,
         cff=f * f,
         n_without=nw.when(nobody).then(nw.col("n")).otherwise(nw.lit(0)),
-        clusters_invited=((w > 0) | (s > 0)).cast(nw.Int64),
+        clusters_invited=as_number((w > 0) | (s > 0)),
         css=s * s,
         cws=w * s,
         cfs=f * s,
@@ -152,11 +152,11 @@ def _flagged(frame: nw.LazyFrame[Any], coding: Coding, centre: float) -> nw.Lazy
     fraction = answered & ~outside & (score != score.round(0)) if coding.is_whole else nw.lit(False)
     frame = frame.with_columns(
         rows=nw.lit(1),
-        n_missing=score.is_null().cast(nw.Int64),
-        n_outside=outside.fill_null(False).cast(nw.Int64),
-        n_fraction=fraction.fill_null(False).cast(nw.Int64),
-        n_bad_weight=is_bad_weight(weight).cast(nw.Int64),
-        n=(answered & (weight > 0)).fill_null(False).cast(nw.Int64),
+        n_missing=as_number(score.is_null()),
+        n_outside=as_number(outside.fill_null(False)),
+        n_fraction=as_number(fraction.fill_null(False)),
+        n_bad_weight=as_number(is_bad_weight(weight)),
+        n=as_number((answered & (weight > 0)).fill_null(False)),
         f=coding.value(centre).fill_null(0.0),
         w=nw.when(answered).then(weight).otherwise(nw.lit(0.0)),
     )

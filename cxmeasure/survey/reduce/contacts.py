@@ -6,7 +6,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.survey.reduce.answers import is_bad_weight, refuse_bad_weights
 
@@ -43,10 +43,10 @@ def tally_bands(
     frame = frame.with_columns(
         s=s,
         n=nw.lit(1.0),
-        lost=x.is_null().cast(nw.Int64),
-        silent_lost=(x.is_null() & (s == 0)).fill_null(False).cast(nw.Int64),
-        unknown=s.is_null().cast(nw.Int64),
-        bad=is_bad_weight(w).cast(nw.Int64),
+        lost=as_number(x.is_null()),
+        silent_lost=as_number((x.is_null() & (s == 0)).fill_null(False)),
+        unknown=as_number(s.is_null()),
+        bad=as_number(is_bad_weight(w)),
     )
     sums = [nw.col(name).sum() for name in ("n", "lost", "silent_lost", "unknown", "bad", "w")]
     ends = [nw.col("x").min().alias("low"), nw.col("x").max().alias("high")]
@@ -100,7 +100,7 @@ def tally_arms(
         roles["customer"] = (customer_column, "any")
     frame = adopt(invitations, roles, name="invitations")
     frame = frame.with_columns(
-        s=nw.col("s").cast(nw.Float64), n=nw.lit(1.0), unknown=nw.col("s").is_null().cast(nw.Int64)
+        s=nw.col("s").cast(nw.Float64), n=nw.lit(1.0), unknown=as_number(nw.col("s").is_null())
     )
     if customer_column is not None:
         sums = [nw.col(name).sum() for name in ("s", "n", "unknown")]
@@ -135,8 +135,8 @@ def tally_within(
     frame = adopt(invitations, roles, name="invitations")
     prior = nw.col("prior")
     bad = prior.is_null() | (prior < 0).fill_null(False)
-    unknown = nw.col("y").is_null().cast(nw.Int64)
-    frame = frame.with_columns(n=nw.lit(1.0), bad=bad.cast(nw.Int64), unknown=unknown)
+    unknown = as_number(nw.col("y").is_null())
+    frame = frame.with_columns(n=nw.lit(1.0), bad=as_number(bad), unknown=unknown)
     frame = frame.with_columns(y=nw.col("y").cast(nw.Float64))
     frame = frame.with_columns(x=nw.when(bad).then(nw.lit(0.0)).otherwise(prior))
     frame = frame.with_columns(x=(nw.col("x") + 1.0).log())
@@ -148,7 +148,7 @@ def tally_within(
         customers=nw.lit(1), xx=nw.col("xx") - x * x / n, xy=nw.col("xy") - x * y / n
     )
     xx, xy = nw.col("xx"), nw.col("xy")
-    people = people.with_columns(vary=(xx > 1e-12).cast(nw.Int64), xxxx=xx * xx, xxxy=xx * xy, xyxy=xy * xy)
+    people = people.with_columns(vary=as_number(xx > 1e-12), xxxx=xx * xx, xxxy=xx * xy, xyxy=xy * xy)
     names = ("n", "bad", "unknown", "y", "customers", "vary", "xx", "xy", "xxxx", "xxxy", "xyxy")
     total = collect(people.select(*(nw.col(name).sum() for name in names))).iloc[0].fillna(0).astype(float)
     refuse_if_empty(int(total["n"]), name="invitations")

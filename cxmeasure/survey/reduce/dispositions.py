@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from cxmeasure._arguments import closest
-from cxmeasure._frames import Kind, adopt, collect, listed, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, listed, refuse_if_empty
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.survey.reduce.answers import group_keys, is_bad_weight, refuse_bad_weights
 
@@ -44,8 +44,8 @@ def tally_dispositions(
     weight = nw.col("weight")
     frame = frame.with_columns(
         rows=nw.lit(1),
-        n=(weight > 0).fill_null(False).cast(nw.Int64),
-        n_bad_weight=is_bad_weight(weight).cast(nw.Int64),
+        n=as_number((weight > 0).fill_null(False)),
+        n_bad_weight=as_number(is_bad_weight(weight)),
         w=weight,
         w2=weight * weight,
     )

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, collect, opened
+from cxmeasure._frames import Kind, adopt, as_number, collect, opened
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.results import NativeFrame
 
@@ -152,7 +152,7 @@ def _with_duplicates(
 def _straight(item_columns: Sequence[str], schema: Mapping[str, nw.dtypes.DType]) -> nw.Expr:
     """Return whether all items answered, at least three, got the same answer."""
     items = [_number(column, schema) for column in item_columns]
-    count = nw.sum_horizontal(*((~item.is_null()).cast(nw.Int64) for item in items))
+    count = nw.sum_horizontal(*(as_number(~item.is_null()) for item in items))
     same = nw.max_horizontal(*items) == nw.min_horizontal(*items)
     return same.fill_null(False) & (count >= _LEAST_ITEMS)
 

@@ -6,7 +6,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.survey.reduce.answers import Coding
 
@@ -45,12 +45,12 @@ def tally_followups(
     r, drawn = (nw.col(name).cast(nw.Int64).fill_null(0) for name in ("r", "drawn"))
     frame = frame.with_columns(r=r, drawn=drawn, rows=nw.lit(1))
     frame = frame.with_columns(
-        n1=((nw.col("r") == 1) & ~nw.col("score").is_null()).cast(nw.Int64),
-        n2=(nw.col("r") == 0).cast(nw.Int64),
-        reached=((nw.col("drawn") == 1) & ~nw.col("again").is_null()).cast(nw.Int64),
-        wrongly=((nw.col("drawn") == 1) & (nw.col("r") == 1)).cast(nw.Int64),
-        uncalled=((nw.col("drawn") == 0) & ~nw.col("again").is_null()).cast(nw.Int64),
-        outside=(_beyond("score", coding) | _beyond("again", coding)).cast(nw.Int64),
+        n1=as_number((nw.col("r") == 1) & ~nw.col("score").is_null()),
+        n2=as_number(nw.col("r") == 0),
+        reached=as_number((nw.col("drawn") == 1) & ~nw.col("again").is_null()),
+        wrongly=as_number((nw.col("drawn") == 1) & (nw.col("r") == 1)),
+        uncalled=as_number((nw.col("drawn") == 0) & ~nw.col("again").is_null()),
+        outside=as_number(_beyond("score", coding) | _beyond("again", coding)),
         g1=coding.value(0.0).fill_null(0.0),
     )
     again = frame.with_columns(score=nw.col("again")).with_columns(g2=coding.value(0.0).fill_null(0.0))

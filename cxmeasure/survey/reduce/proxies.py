@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.survey.reduce.answers import Coding
 
@@ -57,9 +57,10 @@ def tally_proxy(
     first = collect(
         frame.with_columns(
             rows=nw.lit(1),
-            lost=x.is_null().cast(nw.Int64),
-            answered=(~score.is_null()).cast(nw.Int64),
-            fits=inside.fill_null(False).cast(nw.Int64),
+            lost=as_number(x.is_null()),
+            answered=as_number(~score.is_null()),
+            huge=as_number(((x.abs() > _LARGEST) | (score.abs() > _LARGEST)).fill_null(False)),
+            fits=as_number(inside.fill_null(False)),
         ).select(
             *(nw.col(name).sum() for name in ("rows", "lost", "answered", "fits")),
             nw.col("x").mean().alias("middle"),
@@ -70,7 +71,7 @@ def tally_proxy(
     _refuse_bad(first, score_column, proxy_column)
     shift = float(first["middle"]), float(first["mean"]) if coding.plus_from is None else 0.0
     y = coding.value(shift[1]).fill_null(0.0)
-    frame = frame.with_columns(r=(~score.is_null()).cast(nw.Float64), x=x - shift[0], y=y)
+    frame = frame.with_columns(r=as_number(~score.is_null()).cast(nw.Float64), x=x - shift[0], y=y)
     r, x, y = nw.col("r"), nw.col("x"), nw.col("y")
     frame = frame.with_columns(rx=r * x, rxx=r * x * x, ry=r * y, ryy=r * y * y, rxy=r * x * y, xx=x * x)
     frame = frame.with_columns(one=nw.lit(1.0))

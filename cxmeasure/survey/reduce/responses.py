@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from cxmeasure import _arguments
-from cxmeasure._frames import Kind, adopt, collect, listed, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, listed, refuse_if_empty
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.survey.reduce.answers import group_keys, is_bad_weight, refuse_bad_weights
 
@@ -197,7 +197,7 @@ def _refuse_early(invitations: Any, sent_column: str, answered_column: str) -> N
         "answered": (answered_column, "time"),
     }
     frame = adopt(invitations, roles, name="invitations")
-    early = (nw.col("answered") < nw.col("sent")).fill_null(False).cast(nw.Int64)
+    early = as_number((nw.col("answered") < nw.col("sent")).fill_null(False))
     if n_early := int(collect(frame.select(early=early.sum()))["early"].fillna(0).iloc[0]):
         raise DataError(
             f"{n_early:,} of the invitations were answered ({answered_column!r}) before they were sent "

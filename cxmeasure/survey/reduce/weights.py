@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from cxmeasure._frames import opened
+from cxmeasure._frames import as_number, opened
 from cxmeasure.errors import ArgumentError
 from cxmeasure.results import NativeFrame
 
@@ -53,8 +53,8 @@ def weigh_rows(
     capped = nw.when(factor > cap).then(nw.lit(cap)).otherwise(factor) if np.isfinite(cap) else factor
     base = nw.lit(1.0) if weight_column is None else nw.col(weight_column).cast(nw.Float64)
     if responded_column is not None:
-        frame = frame.filter(nw.col(responded_column).cast(nw.Int64) == 1)
-    weighed: NativeFrame = frame.with_columns((base * capped * scale).alias(weight_name)).to_native()
+        frame = frame.filter(as_number(nw.col(responded_column)) == 1)
+    weighed: NativeFrame = frame.to_native()
     return weighed
 
 

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, refuse_if_empty
 from cxmeasure.errors import DataError
 
 _HUGE = 1e150
@@ -29,8 +29,8 @@ class Coding:
         score = nw.col("score")
         if self.plus_from is None:
             return score - nw.lit(centre)
-        plus = (score >= self.plus_from).cast(nw.Float64)
-        return plus if self.minus_to is None else plus - (score <= self.minus_to).cast(nw.Float64)
+        plus = as_number(score >= self.plus_from).cast(nw.Float64)
+        return plus if self.minus_to is None else plus - as_number(score <= self.minus_to).cast(nw.Float64)
 
 
 def tally(
@@ -90,11 +90,11 @@ def _flagged(frame: Lazy, coding: Coding, centre: float, *, has_customers: bool)
     without = nw.col("customer").is_null() & ~score.is_null() if has_customers else nw.lit(False)
     frame = frame.with_columns(
         rows=nw.lit(1),
-        n=(~score.is_null()).cast(nw.Int64),
-        n_missing=score.is_null().cast(nw.Int64),
-        n_outside=outside.fill_null(False).cast(nw.Int64),
-        n_fraction=fraction.fill_null(False).cast(nw.Int64),
-        n_without=without.cast(nw.Int64),
+        n=as_number(~score.is_null()),
+        n_missing=as_number(score.is_null()),
+        n_outside=as_number(outside.fill_null(False)),
+        n_fraction=as_number(fraction.fill_null(False)),
+        n_without=as_number(without),
         f=coding.value(centre).fill_null(0.0),
     )
     # The value of a missing score: 0, whatever the coding made of it.
@@ -105,7 +105,7 @@ def _flagged(frame: Lazy, coding: Coding, centre: float, *, has_customers: bool)
 def _squared(customers: Lazy) -> Lazy:
     n, total = nw.col("n"), nw.col("f")
     return customers.with_columns(
-        n_customers=(n > 0).cast(nw.Int64),
+        n_customers=as_number(n > 0),
         n_squared=n * n,
         means=nw.when(n > 0).then(total * total / n).otherwise(nw.lit(0.0)),
     )

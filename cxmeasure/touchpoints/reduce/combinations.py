@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, listed, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, listed, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
 
@@ -102,11 +102,11 @@ def _refuse_bad(
     is_complete = ~nw.any_horizontal(*(nw.col(name).is_null() for name in needed), ignore_nulls=False)
     flagged = frame.with_columns(
         rows=nw.lit(1),
-        complete=is_complete.cast(nw.Int64),
-        counts=(is_complete & (weight > 0)).fill_null(False).cast(nw.Int64),
-        bad_weight=(weight.is_null() | (weight < 0) | (weight > _LARGEST)).cast(nw.Int64),
+        complete=as_number(is_complete),
+        counts=as_number((is_complete & (weight > 0)).fill_null(False)),
+        bad_weight=as_number(weight.is_null() | (weight < 0) | (weight > _LARGEST)),
         **{
-            f"infinite_{name}": (nw.col(name).abs() > _LARGEST).fill_null(False).cast(nw.Int64)
+            f"infinite_{name}": as_number((nw.col(name).abs() > _LARGEST).fill_null(False))
             for name in numbers
         },
     )

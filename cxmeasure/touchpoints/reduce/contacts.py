@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, refuse_if_empty
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
@@ -98,10 +98,10 @@ def _complete(frame: Lazy, names: Sequence[str]) -> tuple[Lazy, int]:
     )
     flagged = frame.with_columns(
         rows=nw.lit(1),
-        missing=missing.cast(nw.Int64),
-        infinite=infinite.cast(nw.Int64),
-        unexposed=(nw.col("exposure") <= 0).fill_null(False).cast(nw.Int64),
-        nobody=(nw.col("customer").is_null() | nw.col("touchpoint").is_null()).cast(nw.Int64),
+        missing=as_number(missing),
+        infinite=as_number(infinite),
+        unexposed=as_number((nw.col("exposure") <= 0).fill_null(False)),
+        nobody=as_number(nw.col("customer").is_null() | nw.col("touchpoint").is_null()),
     )
     totals = ["rows", "missing", "infinite", "unexposed", "nobody"]
     seen = collect(flagged.select(*(nw.col(each).sum() for each in totals))).iloc[0].fillna(0).astype(int)
@@ -125,9 +125,9 @@ def _summed(
         touchpoint=nw.col("touchpoint").cast(nw.String),
         mean=nw.col("short").mean().over("touchpoint"),
     ).with_columns(
-        above=(nw.col("short") > nw.col("mean")).cast(nw.Int64),
-        below=(nw.col("short") < nw.col("mean")).cast(nw.Int64),
-        followed=(nw.col("outcome") != 0).cast(nw.Int64),
+        above=as_number(nw.col("short") > nw.col("mean")),
+        below=as_number(nw.col("short") < nw.col("mean")),
+        followed=as_number(nw.col("outcome") != 0),
         squared=nw.col("outcome") * nw.col("outcome"),
         **{f"y_{i}": nw.col(name) * nw.col("outcome") for i, name in enumerate(names)},
         **{f"p_{i}_{j}": nw.col(names[i]) * nw.col(names[j]) * nw.col("exposure") for i, j in pairs},

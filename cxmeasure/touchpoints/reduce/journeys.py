@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, refuse_if_empty
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError, EstimationError
 from cxmeasure.touchpoints.reduce.paths import refuse_ties
@@ -68,8 +68,9 @@ def adopt_steps(
     roles |= {place: (column, "any") for place, column in zip(places, order_columns, strict=True)}
     frame = adopt(steps, roles, name="steps")
     needed = ["customer", "path", *places]
-    flags = {f"no_{name}": nw.col(name).is_null().cast(nw.Int64) for name in [*needed, "rating"]}
-    flags["infinite"] = (nw.col("rating").abs() > _HUGE).fill_null(False).cast(nw.Int64)
+    flags = {f"no_{name}": as_number(nw.col(name).is_null()) for name in [*needed, "rating"]}
+    numbers = [role for role, (_, kind) in roles.items() if kind == "number"]
+    flags |= {f"huge_{name}": as_number((nw.col(name).abs() > _HUGE).fill_null(False)) for name in numbers}
     totals = ["rows", *flags]
     flagged = frame.select(rows=nw.lit(1), **flags)
     counts = collect(flagged.select(*(nw.col(name).sum() for name in totals))).iloc[0].fillna(0).astype(int)
@@ -95,7 +96,7 @@ def journey_products(
     """Return products of constant, mean, peak, end, steps, controls, remembered; and journeys left out."""
     ahead = nw.col(places[0]).shift(-1).over("path", order_by=list(places))
     rated = rated.with_columns(
-        one=nw.lit(1.0), rating=nw.col("rating") - neutral, is_end=ahead.is_null().cast(nw.Float64)
+        one=nw.lit(1.0), rating=nw.col("rating") - neutral, is_end=as_number(ahead.is_null()).cast(nw.Float64)
     )
     rated = rated.with_columns(end=nw.col("rating") * nw.col("is_end"))
     kept = ["customer", "remembered", *controls]
@@ -114,7 +115,7 @@ def journey_products(
     missing = nw.any_horizontal(
         *(nw.col(name).is_null() for name in ("remembered", *controls)), ignore_nulls=False
     )
-    judged = journeys.with_columns(is_missing=missing.cast(nw.Int64))
+    judged = journeys.with_columns(is_missing=as_number(missing))
     left_out = collect(judged.select(nw.col("is_missing").sum()))["is_missing"].fillna(0)
     whole = judged.filter(nw.col("is_missing") == 0)
     columns = ["one", "mean", "peak", "end", "steps", *controls, "remembered"]

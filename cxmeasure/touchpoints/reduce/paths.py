@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
 
@@ -101,14 +101,14 @@ def _moves(ended: Lazy, places: Sequence[str], order: int, n_customers: int) -> 
     followed = bucketed(ended, [], n_customers, has_customers=True).with_columns(
         **{name: value.over("path", order_by=list(places)) for name, value in shifted.items()}
     )
-    followed = followed.with_columns(is_first=nw.col("back_1").is_null().cast(nw.Int64))
+    followed = followed.with_columns(is_first=as_number(nw.col("back_1").is_null()))
     keys = ["bucket", "touchpoint", *backs[: order - 1], "is_first", "next", "won"]
     counted = collect(followed.group_by(*keys).agg(nw.col("one").sum().alias("n")))
     return counted.astype({"n": "int64", "won": "int64", "bucket": "int64", "is_first": "int64"})
 
 
 def _refuse_missing(frame: Lazy, needed: Sequence[str], named: dict[str, str]) -> None:
-    flagged = frame.select(rows=nw.lit(1), **{name: nw.col(name).is_null().cast(nw.Int64) for name in needed})
+    flagged = frame.select(rows=nw.lit(1), **{name: as_number(nw.col(name).is_null()) for name in needed})
     counts = collect(flagged.select(*(nw.col(name).sum() for name in ("rows", *needed)))).iloc[0].fillna(0)
     refuse_if_empty(int(counts["rows"]), name="events")
     for name in needed:

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, listed, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, listed, refuse_if_empty
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError, EstimationError
 
@@ -108,16 +108,16 @@ def _described(frame: Lazy, names: Sequence[str], *, has_customers: bool) -> Laz
     # Flag columns first: an expression with a condition inside an aggregation is ignored on some engines.
     flagged = frame.with_columns(
         rows=nw.lit(1),
-        n_complete=is_complete.cast(nw.Int64),
-        n_bad_weight=(weight.is_null() | (weight < 0) | (weight > _LARGEST)).cast(nw.Int64),
+        n_complete=as_number(is_complete),
+        n_bad_weight=as_number(weight.is_null() | (weight < 0) | (weight > _LARGEST)),
         counts=(is_complete & (weight > 0)).fill_null(False),
     )
     flagged = flagged.with_columns(
-        n=nw.col("counts").cast(nw.Int64),
+        n=as_number(nw.col("counts")),
         **{f"kept_{name}": nw.when(nw.col("counts")).then(nw.col(name)) for name in [*needed, "weight"]},
-        **{f"n_missing_{name}": nw.col(name).is_null().cast(nw.Int64) for name in names},
+        **{f"n_missing_{name}": as_number(nw.col(name).is_null()) for name in names},
         **{
-            f"n_infinite_{name}": (nw.col(name).abs() > _LARGEST).fill_null(False).cast(nw.Int64)
+            f"n_infinite_{name}": as_number((nw.col(name).abs() > _LARGEST).fill_null(False))
             for name in names
         },
     )

@@ -6,7 +6,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, collect, listed, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, listed, refuse_if_empty
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.journeys import customer_products
@@ -33,9 +33,9 @@ def complete(answers: Any, variables: Sequence[str], customer_column: str, *, na
     )
     flagged = frame.with_columns(
         rows=nw.lit(1),
-        missing=is_missing.cast(nw.Int64),
-        infinite=is_infinite.cast(nw.Int64),
-        nobody=nw.col("customer").is_null().cast(nw.Int64),
+        missing=as_number(is_missing),
+        infinite=as_number(is_infinite),
+        nobody=as_number(nw.col("customer").is_null()),
     )
     totals = ["rows", "missing", "infinite", "nobody"]
     counts = collect(flagged.select(*(nw.col(each).sum() for each in totals))).iloc[0].fillna(0).astype(int)

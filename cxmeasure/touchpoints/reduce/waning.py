@@ -5,7 +5,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
 
@@ -49,9 +49,9 @@ def tally_days(
     bad = (nw.col("days") < 0) | ((nw.col("nth") < 1) & touched) | (nw.col("outcome").abs() > _HUGE)
     flags = frame.select(
         rows=nw.lit(1),
-        n_missing=nw.col("outcome").is_null().cast(nw.Int64),
-        bad=bad.fill_null(False).cast(nw.Int64),
-        nobody=nw.col("customer").is_null().cast(nw.Int64),
+        n_missing=as_number(nw.col("outcome").is_null()),
+        bad=as_number(bad.fill_null(False)),
+        nobody=as_number(nw.col("customer").is_null()),
     )
     counts = collect(flags.select(*(nw.col(name).sum() for name in ("rows", "n_missing", "bad", "nobody"))))
     seen = counts.iloc[0].fillna(0).astype(int)
