@@ -12,6 +12,7 @@ from cxmeasure._frames import Kind, adopt, as_number, collect, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.survey.reduce.answers import Coding
 
+_LARGEST = 1e50
 FEATURES = ("r", "rx", "rxx", "ry", "ryy", "rxy", "x", "xx")
 """Answered; x, x², y, y² and xy of those who did; x and x² of everybody. x and y are shifted by `shift`."""
 
@@ -62,7 +63,7 @@ def tally_proxy(
             huge=as_number(((x.abs() > _LARGEST) | (score.abs() > _LARGEST)).fill_null(False)),
             fits=as_number(inside.fill_null(False)),
         ).select(
-            *(nw.col(name).sum() for name in ("rows", "lost", "answered", "fits")),
+            *(nw.col(name).sum() for name in ("rows", "lost", "answered", "fits", "huge")),
             nw.col("x").mean().alias("middle"),
             nw.col("score").mean().alias("mean"),
         )
@@ -115,6 +116,11 @@ def _refuse_bad(first: pd.Series, score_column: str, proxy_column: str) -> None:
         raise DataError(
             f"{proxy_column!r} is missing for {int(first['lost']):,} of the invitations; a proxy must be "
             "known of everybody invited, or it cannot say what respondents are not."
+        )
+    if first["huge"]:
+        raise DataError(
+            f"{int(first['huge']):,} invitations have a {proxy_column!r} or {score_column!r} that is "
+            f"infinite or beyond ±{_LARGEST:g}; correct them."
         )
     if first["answered"] != first["fits"]:
         outside = int(first["answered"] - first["fits"])
