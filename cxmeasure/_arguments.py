@@ -8,7 +8,8 @@ from cxmeasure.errors import ArgumentError
 
 def closest(word: object, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'nps'?"`` when one of `known` is near `word`, else nothing."""
-    near = get_close_matches(str(word), list(known), n=1, cutoff=0.6)
+    # The search takes the square of the length: what is no name is not searched for.
+    near = get_close_matches(str(word)[:200], list(known), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 

@@ -1,7 +1,8 @@
 """The only door for a user's table: one check, one sentence, on every engine.
 
 A table comes in as pandas, Polars, Arrow, DuckDB, Ibis or Spark, or as a path to Parquet files, and
-leaves as a lazy narwhals frame whose columns carry the names of their roles. Nothing runs yet.
+leaves as a lazy narwhals frame whose columns carry the names of their roles. Nothing runs yet; only
+flags given as whole numbers are read once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ _NEEDS = {
     "any": "single values",
 }
 _EMBEDDED: Final = "duckdb"
+_MORE_THAN_ALL: Final = 2**62
+_LONGEST: Final = 100
 _ENGINES = "pandas, Polars, Arrow, DuckDB, Ibis or Spark table, or a path to Parquet files"
 
 
@@ -50,12 +53,15 @@ def adopt(data: Table, roles: Mapping[str, tuple[str, Kind]], *, name: str) -> L
     ------
     TableError
         If it is no table, a column is missing or twice there, or a type does not fit.
+    DataError
+        If a flag of whole numbers holds others than 0 and 1.
     """
     table = opened(data, name=name)
     _check_names(roles, list(table.collect_schema()), name)
     frame = _lifted(table, [column for column, _ in roles.values()])
     schema = frame.collect_schema()
     _check_types(roles, schema, name)
+    _check_flags(frame, [column for column, kind in roles.values() if kind == "flag"], schema, name)
     return frame.select(
         **{role: _plain(column, schema[column], kind) for role, (column, kind) in roles.items()}
     )
@@ -78,7 +84,7 @@ def opened(data: Table, *, name: str) -> Lazy | nw.DataFrame[Any]:
     except TypeError:
         raise TableError(f"{name} must be a {_ENGINES}; received {type(data).__name__}.") from None
     except (nw.exceptions.NarwhalsError, ValueError) as error:
-        raise TableError(f"{name} cannot be read as a table: {error}") from None
+        raise TableError(f"{name} cannot be read as a table: {' '.join(str(error).split())}.") from None
 
 
 def framed(data: Any, column: str) -> Any:
@@ -98,15 +104,26 @@ def collect(frame: Lazy) -> pd.DataFrame:
     return result
 
 
+def as_number(flag: nw.Expr) -> nw.Expr:
+    """Return true as 1, false as 0, missing as missing, in two steps: PostgreSQL takes no single one."""
+    return flag.cast(nw.Int32).cast(nw.Int64)
+
+
+def fenced(frame: Lazy) -> Lazy:
+    """Return the frame as a query that PostgreSQL does not merge with the one around it.
+
+    Merging puts a column's formula wherever the column is used; over the steps of a calendar that grows to
+    megabytes. A limit that is never reached stops it. Other engines keep the steps apart by themselves.
+    """
+    native: Any = frame.to_native()
+    merges = frame.implementation.is_ibis() and native.get_backend().name == "postgres"
+    return frame.head(_MORE_THAN_ALL) if merges else frame
+
+
 def refuse_if_empty(n_rows: int, *, name: str) -> None:
     """Raise a `DataError` when a table has no row."""
     if n_rows == 0:
         raise DataError(f"The table of {name} has no rows; give at least one.")
-def as_number(flag: nw.Expr) -> nw.Expr:
-    """Return true as 1, false as 0, missing as missing: in two steps, since PostgreSQL takes no single one."""
-    return flag.cast(nw.Int32).cast(nw.Int64)
-
-
 
 
 def listed(values: Sequence[object], *, most: int = 5) -> str:
@@ -135,7 +152,9 @@ def called(dtype: nw.dtypes.DType) -> str:
 def _written(value: object) -> str:
     """Write a value as every engine would: each has a missing value of its own."""
     is_missing = value is None or value is pd.NA or value is pd.NaT or value != value
-    return "a missing value" if is_missing else repr(value)
+    if is_missing:
+        return "a missing value"
+    return repr(value) if len(str(value)) <= _LONGEST else repr(str(value)[:_LONGEST]) + "…"
 
 
 def _lifted(frame: Lazy | nw.DataFrame[Any], columns: Sequence[str]) -> Lazy:
@@ -156,9 +175,10 @@ def _scanned(path: str, name: str) -> Lazy:
 
 
 def _bad_header(data: object, name: str) -> str:
-    if not isinstance(data, pd.DataFrame):
+    names = getattr(data, "column_names", None)  # as Arrow calls them
+    if not isinstance(data, pd.DataFrame) and not isinstance(names, list):
         return ""
-    header = data.columns
+    header = data.columns if isinstance(data, pd.DataFrame) else pd.Index(names)
     if isinstance(header, pd.MultiIndex):
         return f"{name} has a header of {header.nlevels} levels; flatten it to one name a column."
     if twice := list(header[header.duplicated()].unique()):
@@ -181,8 +201,10 @@ def _liftable(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
 def _check_names(roles: Mapping[str, tuple[str, Kind]], names: Sequence[str], name: str) -> None:
     for column, _ in roles.values():
         if column not in names:
-            near = closest(column, names)
-            raise TableError(f"{name} has no column {column!r}; it has {listed(names, most=12)}.{near}")
+            near = closest(column, [known for known in names if len(known) <= _LONGEST])
+            raise TableError(
+                f"{name} has no column {_written(column)}; it has {listed(names, most=12)}.{near}"
+            )
 
 
 def _check_types(
@@ -190,14 +212,23 @@ def _check_types(
 ) -> None:
     for column, kind in roles.values():
         if not _fits(schema[column], kind):
-            raise TableError(
-                f"{name}: column {column!r} must hold {_NEEDS[kind]}; it holds {called(schema[column])}."
-            )
+            needs, holds = _NEEDS[kind], called(schema[column])
+            raise TableError(f"{name}: column {_written(column)} must hold {needs}; it holds {holds}.")
         if kind == "time" and getattr(schema[column], "time_zone", None):
             raise TableError(
                 f"{name}: column {column!r} has a time zone, and engines disagree on its months; "
                 "convert it to local time without a zone first."
             )
+
+
+def _check_flags(frame: Lazy, flags: Sequence[str], schema: Mapping[str, nw.dtypes.DType], name: str) -> None:
+    for column in flags:
+        if schema[column].is_integer():
+            odd = collect(frame.filter(~nw.col(column).is_in([0, 1])).select(column).head(1))
+            if len(odd):
+                raise DataError(
+                    f"{name}: column {column!r} holds {odd[column].iloc[0]}; give true and false, or 1 and 0."
+                )
 
 
 def _fits(dtype: nw.dtypes.DType, kind: Kind) -> bool:
@@ -223,7 +254,7 @@ def _plain(column: str, dtype: nw.dtypes.DType, kind: Kind) -> nw.Expr:
         value = value.fill_nan(None)
     if isinstance(dtype, nw.Categorical | nw.Enum):
         return value.cast(nw.String)
-    is_number = kind in ("number", "amount") or (kind == "category" and not isinstance(dtype, nw.String))
-    return value.cast(nw.Float64) if is_number else value
     if isinstance(dtype, nw.Boolean) and kind != "any":
         value = as_number(value)
+    is_number = kind in ("number", "amount") or (kind == "category" and not isinstance(dtype, nw.String))
+    return value.cast(nw.Float64) if is_number else value

@@ -199,6 +199,7 @@ def _counted(
         defined("nps", None, None).coding,
         score_column=score_column,
         by=[responded_column],
+        by_kind="flag",
         weight_column=weight_column,
     )
     if tally["n_missing"].sum() or tally["by_0"].isna().any():

@@ -9,7 +9,7 @@ from cxmeasure import _arguments
 from cxmeasure._stats import linear
 from cxmeasure.errors import ArgumentError, EstimationError
 from cxmeasure.results import Estimates, tidy
-from cxmeasure.touchpoints.reduce.journeys import refuse_few_customers
+from cxmeasure.touchpoints.reduce.journeys import refuse_constant_outcome, refuse_few_customers
 from cxmeasure.touchpoints.reduce.rows import complete, gap_products
 
 _SURFACE = {
@@ -107,7 +107,8 @@ def expectation_gap(
     gap = linear.clustered(gaps)
     table = pd.DataFrame({"term": ["gap"], "n": gap.n, **gap.contrast(np.ones(1), conf_level)})
     details = {}
-    if products is not None:
+    if products is not None and outcome is not None:
+        refuse_constant_outcome(products, outcome)
         fit = _surface(products)
         shape = np.pad(np.array(list(_SURFACE.values()), dtype=float), ((0, 0), (1, 0)))
         surface = pd.DataFrame({"term": list(_SURFACE), "n": fit.n, **fit.contrast(shape, conf_level)})

@@ -218,7 +218,8 @@ def _model_table(fit: Fit, cells: _Cells, n: int, conf_level: float, *, is_plain
     inverse = np.linalg.inv(fit.information)
     if not is_plain:
         scores = cells.by_bucket @ fit.scores
-        inverse = inverse @ scores.T @ scores @ inverse * len(scores) / (len(scores) - 1)
+        factor = len(scores) / (len(scores) - 1) if len(scores) > 1 else np.nan
+        inverse = inverse @ scores.T @ scores @ inverse * factor
     estimate = own @ fit.theta
     error = np.sqrt(np.diagonal(own @ inverse @ own.T))
     half = z_value(conf_level) * error

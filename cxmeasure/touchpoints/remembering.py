@@ -15,6 +15,7 @@ from cxmeasure.touchpoints.grouping import grouping
 from cxmeasure.touchpoints.reduce.journeys import (
     adopt_steps,
     journey_products,
+    refuse_constant_outcome,
     refuse_few_customers,
 )
 
@@ -136,6 +137,7 @@ def peak_end(
     )
     products, n_missing = journey_products(rated, places, neutral=float(neutral), controls=names)
     refuse_few_customers(len(products))
+    refuse_constant_outcome(products, remembered_column)
     try:
         fit = linear.clustered(products)
     except np.linalg.LinAlgError:

@@ -157,6 +157,9 @@ CALLS = {
     "an event in the future": assign(LOG.assign(ts=LOG["ts"] + pd.Timedelta(days=40_000))),
     "an event after the observation": assign(observed_until="2024-06-30"),
     "snapshots after all events": assign(every=["2031-01-31"]),
+    "contracts that overlap": assign(
+        LOG.assign(event=["start", "start", "end", "renewal"]), words={"orientation": []}
+    ),
     # the episodes
     "an episode of nobody": occupancy(EPISODES.assign(customer_id=NOBODY)),
     "episodes that overlap": occupancy(EPISODES.assign(customer_id=1)),
@@ -189,7 +192,6 @@ CALLS = {
     "a covariate of text": hazard(MONTHS.assign(offer="yes")),
     "a period of nobody": hazard(MONTHS.assign(customer_id=pd.array([None] * 40, "Int64"))),
     "a covariate that is missing": hazard(MONTHS.assign(price=np.nan)),
-    "leaving in halves": hazard(MONTHS.assign(exit_next=2)),
     "leaving twice": hazard(MONTHS.assign(customer_id=1)),
     "a covariate named like a term": hazard(covariate_columns=["exit_next"]),
     "nobody leaving": hazard(MONTHS.assign(exit_next=False)),
@@ -212,6 +214,7 @@ CALLS = {
     "one segment": made(lambda train, rows: [0] * len(rows)),
     "a segment that is missing": stability(SORTED.assign(kind=SORTED["kind"].where(SORTED["x"] > 2))),
     "an outcome of text": stability(outcome_column="kind"),
+    "an infinite outcome": stability(SORTED.assign(spent=np.inf)),
     "an outcome that stands still": stability(SORTED.assign(spent=1)),
     "a handful of customers": stability(SORTED.head(9)),
     "a seed for a generator": stability(rng=1),

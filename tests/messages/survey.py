@@ -59,6 +59,15 @@ INVITED = pd.DataFrame(
 )
 ZONED = pl.from_pandas(pd.DataFrame({"at": pd.to_datetime(["2025-01-01"]).tz_localize("UTC")}))
 DEEP = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")]))
+
+
+class Broken:
+    """A table of no known engine that fails as it is opened."""
+
+    def __narwhals_dataframe__(self):
+        raise ValueError("the file behind it is gone")
+
+
 TWICE = pd.DataFrame([[1, 2]], columns=["ltr", "ltr"])
 
 
@@ -186,6 +195,10 @@ CALLS = {
     "a column that is not there": metric(score_column="lrt"),
     "text where numbers belong": metric(["ten", "nine"]),
     "a time zone": lambda: adopt(ZONED, {"at": ("at", "time")}, name="events"),
+    "a table that fails as it is opened": metric(Broken()),
+    "a flag that is two": lambda: adopt(
+        pd.DataFrame({"has_answered": [0, 1, 2]}), {"s": ("has_answered", "flag")}, name="invitations"
+    ),
     "the same column twice": metric(TWICE),
     "the same column twice, in Arrow": metric(pa.table([[1], [2]], names=["ltr", "ltr"])),
     "a header of two levels": metric(DEEP),
@@ -300,6 +313,7 @@ CALLS = {
     "a proxy method without proxy": sensitive(method="proxy"),
     "a proxy for a net share": by_proxy(metric="nps"),
     "a proxy known of some": by_proxy(PROXY.assign(x=[1, 2, 3, np.nan])),
+    "an infinite proxy": by_proxy(PROXY.assign(x=np.inf)),
     "a proxy that does not vary": by_proxy(PROXY.assign(x=1.0)),
     "two answers beside a proxy": by_proxy(PROXY.assign(ltr=[10, 3, np.nan, np.nan])),
     "scores beyond the scale beside a proxy": by_proxy(scale=(0, 5)),

@@ -85,6 +85,9 @@ FELT = STEPS.assign(
 )
 
 
+LONG = FELT[(FELT["journey_id"] % 2 == 0) | (FELT["ts"] % 2 == 0)]
+
+
 def peak_end(steps=FELT, **choices):
     return lambda: touchpoints.peak_end(steps, remembered_column="overall", **choices)
 
@@ -201,6 +204,8 @@ CALLS = {
     # journeys remembered
     "a step of no journey": peak_end(FELT.assign(journey_id=None).astype({"journey_id": "Int64"})),
     "no rating of a step": peak_end(FELT.assign(valence=np.nan)),
+    "an infinite rating of a step": peak_end(FELT.assign(overall=np.inf)),
+    "a memory that never varies": peak_end(LONG.assign(overall=5.0)),
     "journeys of one customer": peak_end(FELT.assign(customer_id=1)),
     "journeys all of one length": peak_end(),
     # slopes and gaps

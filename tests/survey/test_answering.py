@@ -154,7 +154,7 @@ def test_a_clean_table_of_invitations_passes_its_checks():
             "2 of the invitations were answered .* before they were sent",
         ),
         (TIMES, {"sent_column": "sent_at"}, ArgumentError, "go together"),
-        (TIMES.assign(has_answered=[1, 2]), {}, DataError, "impossible values in 1 of the rows"),
+        (TIMES.assign(has_answered=[1, 2]), {}, DataError, "holds 2; give true and false"),
         (
             TIMES.assign(has_answered=pd.array([1, None], dtype="Int64")),
             {},

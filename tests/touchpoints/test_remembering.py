@@ -162,7 +162,7 @@ def test_a_dip_is_found_and_drawn_for_each_kind_of_journey() -> None:
     [
         ({"ts": 1}, DataError, "which came first"),
         ({"customer_id": 1}, EstimationError, "come from 1 customer;"),
-        ({"valence": np.nan}, DataError, "no rating that can be used"),
+        ({"valence": np.nan}, DataError, "there is no rated step"),
         ({"valence": np.inf}, DataError, "infinite"),
         ({"journey_id": range(len(journeys()))}, EstimationError, "determine one another"),
     ],

@@ -8,6 +8,8 @@ import pandas as pd
 from cxmeasure._frames import Kind, adopt, collect, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
 
+_LARGEST = 1e100
+
 
 def labelled_customers(customers: Any, columns: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
     """Return a frame a role, under the user's names; rows in the order of the table.
@@ -42,6 +44,9 @@ def labelled_customers(customers: Any, columns: Mapping[str, Sequence[str]]) -> 
                     f"customers: column {name!r} must hold numbers or true and false; "
                     f"it holds {rows[name].iloc[0]!r}."
                 )
+    for name in asked:
+        if _is_number(rows[name]) and (rows[name].astype(float).abs() > _LARGEST).any():
+            raise DataError(f"{name!r} holds values that are infinite or beyond ±{_LARGEST:g}; correct them.")
     return {role: rows[list(names)] for role, names in columns.items()}
 
 

@@ -10,6 +10,8 @@ import pandas as pd
 from cxmeasure._frames import Kind, adopt, as_number, called, collect, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
 
+_LARGEST = 1e100
+
 
 def customer_periods(
     rows: Any, *, customer_column: str, left_column: str, covariate_columns: Sequence[str]
@@ -46,14 +48,12 @@ def customer_periods(
             f"{customer_column!r}; every period needs its customer."
         )
     for name, column in zip(names, covariate_columns, strict=True):
-        n_bad = int((~np.isfinite(table[name].to_numpy(dtype=float))).sum())
+        n_bad = int((~(np.abs(table[name].to_numpy(dtype=float)) <= _LARGEST)).sum())
         if n_bad:
             raise DataError(
-                f"Covariate {column!r} is missing or infinite in {n_bad:,} of the {len(table):,} "
-                "customer_periods; fill them, or leave those periods out."
+                f"Covariate {column!r} is missing, infinite or beyond ±{_LARGEST:g} in {n_bad:,} of the "
+                f"{len(table):,} customer_periods; fill them, or leave those periods out."
             )
-    if not table["left"].dropna().isin([0, 1]).all():
-        raise DataError(f"{left_column!r} holds numbers other than 0 and 1; say of each period whether left.")
     table["customer"] = pd.factorize(table["customer"])[0]
     twice = table.groupby("customer")["left"].sum()
     if (twice > 1).any():

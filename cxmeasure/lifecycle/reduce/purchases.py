@@ -11,6 +11,7 @@ from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.lifecycle.reduce.calendar import day_number, with_day
 from cxmeasure.results import NativeFrame
 
+_MOST = 1e9
 _DAYS = {"day": 1, "week": 7}
 
 
@@ -76,7 +77,8 @@ def last_day_checked(
     complaints = {
         "n_nobody": f"have no {customer_column!r}; every purchase needs its customer.",
         "n_no_time": f"have no {time_column!r}; say when each was.",
-        "n_no_value": f"have a {value_column!r} that is missing or negative; take returns out first.",
+        "n_no_value": f"have a {value_column!r} that is missing, negative or infinite; "
+        "take returns out first.",
     }
     for name, complaint in complaints.items():
         if row[name]:
@@ -105,7 +107,7 @@ def tally_histories(customers: Any, *, frequency: str, recency: str, age: str) -
     refuse_if_empty(len(tally), name="customers")
     x, last, whole = tally["frequency"], tally["recency"], tally["age"]
     is_odd = tally.isna().any(axis=1) | (x < 0) | (x % 1 != 0) | (last < 0) | (last > whole + 1e-9)
-    is_odd |= (x == 0) & (last != 0)
+    is_odd |= ((x == 0) != (last == 0)) | (x > _MOST) | (whole > _MOST)
     if is_odd.any():
         raise DataError(
             f"{int(tally.loc[is_odd, 'n'].sum()):,} of the {int(tally['n'].sum()):,} customers have a "

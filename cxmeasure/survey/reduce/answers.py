@@ -48,6 +48,7 @@ def tally_answers(
     weight_column: str | None,
     responded_column: str | None = None,
     cluster_column: str | None = None,
+    by_kind: Kind = "any",
 ) -> pd.DataFrame:
     """Return one row a group: n, n_missing, and the weighted sums of the value, its square and w².
 
@@ -67,7 +68,7 @@ def tally_answers(
     """
     roles: dict[str, tuple[str, Kind]] = {"score": (score_column, "number")}
     keys = group_keys(by)
-    roles |= {key: (column, "any") for key, column in zip(keys, by, strict=True)}
+    roles |= {key: (column, by_kind) for key, column in zip(keys, by, strict=True)}
     if weight_column is not None:
         roles["weight"] = (weight_column, "number")
     if responded_column is not None:

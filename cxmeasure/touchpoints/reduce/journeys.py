@@ -41,6 +41,16 @@ def refuse_few_customers(n: int) -> None:
         )
 
 
+def refuse_constant_outcome(products: Floats, column: str) -> None:
+    """Raise an `EstimationError` where the last variable of customers' products never varies."""
+    total = products.sum(axis=0)
+    n, first, second = total[0, 0], total[0, -1], total[-1, -1]
+    if second * n - first**2 <= 1e-12 * second * n:
+        raise EstimationError(
+            f"{column!r} is {first / n:g} throughout; what never varies cannot be explained."
+        )
+
+
 def adopt_steps(
     steps: Any,
     *,
@@ -81,11 +91,14 @@ def adopt_steps(
                 f"{roles[name][0]!r} is missing in {counts[f'no_{name}']:,} steps; "
                 "leave these out, or say what stands there."
             )
-    if counts["no_rating"] == counts["rows"] or counts["infinite"]:
-        raise DataError(
-            f"{rating_column!r} holds no rating that can be used: of {counts['rows']:,} values "
-            f"{counts['no_rating']:,} are missing and {counts['infinite']:,} infinite; correct them."
-        )
+    for name in numbers:
+        if huge := counts[f"huge_{name}"]:
+            raise DataError(
+                f"{huge:,} values of {roles[name][0]!r} are infinite or beyond ±{_HUGE:g}; "
+                "correct them, or leave those steps out."
+            )
+    if counts["no_rating"] == counts["rows"]:
+        raise DataError(f"Every value of {rating_column!r} is missing; there is no rated step.")
     refuse_ties(frame, places, order_columns)
     return frame.filter(~nw.col("rating").is_null()), places, int(counts["no_rating"])
 

@@ -8,6 +8,7 @@ import pandas as pd
 from cxmeasure._frames import Kind, adopt, collect, listed, refuse_if_empty
 from cxmeasure.errors import DataError
 
+_LARGEST = 1e30
 FACTORS = ("reach", "change", "slope", "value", "cost")
 
 
@@ -36,15 +37,14 @@ def read_options(options: Any, columns: list[str], *, has_score: bool) -> pd.Dat
         raise DataError(
             f"Each option needs a name of its own; received {listed(names.astype(object).tolist())}."
         )
-    bad = [
-        column for column in columns if not np.isfinite(table[column].to_numpy(float, na_value=np.nan)).all()
-    ]
+    values = {column: np.abs(table[column].to_numpy(float, na_value=np.nan)) for column in columns}
+    bad = [column for column, value in values.items() if not (value <= _LARGEST).all()]
     errors = [f"{factor}_std_error" for factor in FACTORS]
     bad += [column for column in errors if column in columns and (table[column] < 0).any()]
     if bad:
         raise DataError(
-            f"{bad[0]!r} holds a value that is missing, infinite, or a standard error below zero; "
-            "give every option a number."
+            f"{bad[0]!r} holds a value that is missing, infinite or beyond ±{_LARGEST:g}, or a standard "
+            "error below zero; give every option a number."
         )
     absent = {column: 0.0 for column in errors if column not in columns}
     ordered = ["option", "evidence", *FACTORS, *errors, *(["score"] if has_score else [])]

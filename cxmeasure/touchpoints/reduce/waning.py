@@ -10,6 +10,7 @@ from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
 
 _HUGE = 1e100
+_LONGEST = 100 * 366
 
 
 def tally_days(
@@ -46,7 +47,8 @@ def tally_days(
     if number_column is None:
         frame = frame.with_columns(nth=nw.lit(1.0))
     touched = ~nw.col("days").is_null()
-    bad = (nw.col("days") < 0) | ((nw.col("nth") < 1) & touched) | (nw.col("outcome").abs() > _HUGE)
+    bad = (nw.col("days") < 0) | (nw.col("days") > _LONGEST) | (nw.col("outcome").abs() > _HUGE)
+    bad = bad | (((nw.col("nth") < 1) | (nw.col("nth") > _HUGE)) & touched)
     flags = frame.select(
         rows=nw.lit(1),
         n_missing=as_number(nw.col("outcome").is_null()),
@@ -59,8 +61,8 @@ def tally_days(
     if seen["n_missing"] == seen["rows"] or seen["bad"] or seen["nobody"]:
         raise DataError(
             f"Of {seen['rows']:,} outcomes {seen['n_missing']:,} are missing, {seen['bad']:,} are infinite "
-            f"or have days below zero or a number below one, and {seen['nobody']:,} have no customer; "
-            "correct them."
+            "or have days below zero or above a century or a number below one, and "
+            f"{seen['nobody']:,} have no customer; correct them."
         )
     kept = frame.filter(~nw.col("outcome").is_null()).with_columns(
         one=nw.lit(1),
