@@ -10,7 +10,7 @@ from typing import Final
 
 import narwhals.stable.v2 as nw
 
-from cxmeasure._frames import Lazy, as_number
+from cxmeasure._frames import Lazy, as_number, fenced
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _FAR: Final = 10**8
@@ -39,7 +39,7 @@ def with_day(frame: Lazy, column: str, into: str) -> Lazy:
     past = nw.col(year)
     leaps = whole(past, 4) - whole(past, 100) + whole(past, 400)
     days = past * 365 + leaps + nw.col(rest) - 719_163
-    return frame.with_columns(days.alias(into)).drop(year, rest)
+    return fenced(frame.with_columns(days.alias(into)).drop(year, rest))
 
 
 def with_snapshot(frame: Lazy, column: str, into: str, every: str | Sequence[int]) -> Lazy:
@@ -57,18 +57,18 @@ def with_snapshot(frame: Lazy, column: str, into: str, every: str | Sequence[int
         at = nw.lit(every[0])
         for here, after in zip(every, [*every[1:], _FAR], strict=True):
             at = at + as_number(day > here) * (after - here)
-        return frame.with_columns(nw.when(~day.is_null()).then(at).alias(into))
+        return fenced(frame.with_columns(nw.when(~day.is_null()).then(at).alias(into)))
     if every == "day":
         return frame.with_columns(day.alias(into))
     if every == "week":
         # Day 0 was a Thursday, so day 3 a Sunday.
-        return frame.with_columns((whole(day + 3, 7) * 7 + 3).alias(into))
+        return fenced(frame.with_columns((whole(day + 3, 7) * 7 + 3).alias(into)))
     frame = with_civil(frame, column, f"{into}_")
     year, month = nw.col(f"{into}_year"), nw.col(f"{into}_month")
     frame = frame.with_columns(_month_length(year, month).alias(f"{into}_length"))
     end = nw.col(column) - nw.col(f"{into}_day") + nw.col(f"{into}_length")
     parts = [f"{into}_{part}" for part in ("year", "month", "day", "length")]
-    return frame.with_columns(end.alias(into)).drop(*parts)
+    return fenced(frame.with_columns(end.alias(into)).drop(*parts))
 
 
 def with_snapshot_of(frame: Lazy, time: str, day: str, into: str, every: str | Sequence[int]) -> Lazy:
@@ -84,19 +84,20 @@ def with_civil(frame: Lazy, column: str, prefix: str) -> Lazy:
     """Add year, month and day of a day number (Hinnant's ``civil_from_days``), years counted from March."""
     era, of_era, years, rest, march = (f"{prefix}{part}" for part in ("era", "doe", "yoe", "doy", "mp"))
     frame = frame.with_columns(whole(nw.col(column) + 719_468, 146_097).alias(era))
-    frame = frame.with_columns((nw.col(column) + 719_468 - nw.col(era) * 146_097).alias(of_era))
+    frame = fenced(frame.with_columns((nw.col(column) + 719_468 - nw.col(era) * 146_097).alias(of_era)))
     day = nw.col(of_era)
     leaps = whole(day, 1460) - whole(day, 36_524) + whole(day, 146_096)
-    frame = frame.with_columns(whole(day - leaps, 365).alias(years))
+    frame = fenced(frame.with_columns(whole(day - leaps, 365).alias(years)))
     year = nw.col(years)
     frame = frame.with_columns((day - (365 * year + whole(year, 4) - whole(year, 100))).alias(rest))
-    frame = frame.with_columns(whole(5 * nw.col(rest) + 2, 153).alias(march))
+    frame = fenced(frame.with_columns(whole(5 * nw.col(rest) + 2, 153).alias(march)))
     month = nw.col(march)
     frame = frame.with_columns((month + 3 - whole(month, 10) * 12).alias(f"{prefix}month"))
-    return frame.with_columns(
+    frame = frame.with_columns(
         (nw.col(rest) - whole(153 * month + 2, 5) + 1).alias(f"{prefix}day"),
         (year + nw.col(era) * 400 + whole(month, 10)).alias(f"{prefix}year"),
-    ).drop(era, of_era, years, rest, march)
+    )
+    return fenced(frame.drop(era, of_era, years, rest, march))
 
 
 def with_date(frame: Lazy, column: str, into: str) -> Lazy:
@@ -106,7 +107,7 @@ def with_date(frame: Lazy, column: str, into: str) -> Lazy:
     frame = frame.with_columns((year * 10_000 + month * 100 + day).cast(nw.String).alias(f"{into}_text"))
     parts = [f"{into}_{part}" for part in ("year", "month", "day", "text")]
     at = nw.col(f"{into}_text").str.to_datetime(format="%Y%m%d")
-    return frame.with_columns(at.alias(into)).drop(*parts)
+    return fenced(frame.with_columns(at.alias(into)).drop(*parts))
 
 
 def _month_length(year: nw.Expr, month: nw.Expr) -> nw.Expr:

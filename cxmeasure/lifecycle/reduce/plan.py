@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import narwhals.stable.v2 as nw
 
-from cxmeasure._frames import Lazy
+from cxmeasure._frames import Lazy, fenced
 from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_date, with_snapshot
 from cxmeasure.lifecycle.reduce.rules import END, NEVER, Measure, Rules
 
@@ -159,7 +159,7 @@ def _changes(active: Lazy, log: Log, last: int) -> Lazy:
         is_vague = is_vague | (nw.col("day") < day_number(log.known_from))
     rows = active.with_columns(is_vague=is_vague & nw.col("before").is_null())
     rows = _at_points(rows, cuts) if cuts else rows.with_columns(start=nw.col("snapshot"))
-    rows = rows.select("customer", "is_vague", "start", rule=_rule_at(rules, "start"))
+    rows = fenced(rows.select("customer", "is_vague", "start", rule=_rule_at(rules, "start")))
     rows = rows.with_columns(
         episode=_numbered([rules.episodes.index(r.episode) for r in rules.rules], "rule")
     )
@@ -185,7 +185,7 @@ def _at_points(rows: Lazy, cuts: Sequence[str]) -> Lazy:
     start: nw.Expr = nw.when(nw.col("place") == "0").then(nw.col("snapshot"))
     for i, cut in enumerate(cuts, start=1):
         start = nw.when(nw.col("place") == str(i)).then(nw.col(cut)).otherwise(start)
-    rows = rows.with_columns(start=start)
+    rows = fenced(rows.with_columns(start=start))
     is_between = (nw.col("start") > nw.col("snapshot")) & (nw.col("start") < nw.col("next"))
     return rows.filter((nw.col("place") == "0") | is_between)
 
