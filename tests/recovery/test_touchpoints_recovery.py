@@ -86,6 +86,59 @@ def test_pooled_scores_are_nearer_to_the_truth_than_raw_ones_where_answers_are_f
     assert np.mean(held) >= 0.88
 
 
+def failures_and_leaving(company: Tables, window: int = 3) -> pd.DataFrame:
+    """One row a customer and month: whether it is the last, and failures lately beyond the usual."""
+    events, exits = company["events"], company["exits"]
+    touchpoint, names = pd.factorize(events["touchpoint"], sort=True)
+    beyond = events["failed"] - events.groupby("touchpoint")["failed"].transform("mean")
+    month = 12 * (events["ts"].dt.year - 2023) + events["ts"].dt.month - 1
+    n = int(events["customer_id"].max()) + 1
+    grid = np.zeros((n, 36 + window - 1, len(names)))
+    np.add.at(grid, (events["customer_id"].to_numpy(), month + window - 1, touchpoint), beyond)
+    lately = sum(grid[:, back : back + 36] for back in range(window))
+    first = month.groupby(events["customer_id"]).min().reindex(range(n), fill_value=99).to_numpy()
+    left_on = pd.to_datetime(exits.set_index("customer_id")["date"])
+    last = (12 * (left_on.dt.year - 2023) + left_on.dt.month - 1).reindex(range(n), fill_value=99)
+    at = np.arange(36)
+    who, when = np.nonzero((at >= first[:, None]) & (at <= last.to_numpy()[:, None]))
+    rows = pd.DataFrame(lately[who, when], columns=names)
+    return rows.assign(left=(when == last.to_numpy()[who]) * 1.0)
+
+
+def test_derived_importance_ranks_the_true_consequences_only_where_there_are_any() -> None:
+    """Truth: what failures at a touchpoint did to minds. In `null` nobody leaves for what was felt.
+
+    Over 24 companies of this size the rank correlation was .41 and .02 on average, and a
+    driver was told from chance in 26 and 5 of 100.
+    """
+    alike: dict[str, list[float]] = {"claimed": [], "null": []}
+    told: dict[str, list[float]] = {"claimed": [], "null": []}
+    for world in alike:
+        for seed in range(5):
+            company = simulate(world, seed=7100 + seed, tables=("events", "exits", "truth_event"))
+            moved = company["events"].merge(company["truth_event"][["event_id", "gain"]], on="event_id")
+            true = (moved["gain"] * moved["failed"]).groupby(moved["touchpoint"]).sum()
+            failures = moved.groupby("touchpoint")["failed"].sum()
+            rows = failures_and_leaving(company)
+            table = touchpoints.importance(
+                correlations=rows.loc[:, rows.std() > 0].corr(),
+                n=len(rows),
+                outcome="left",
+                drivers=failures.index[failures >= 20].tolist(),
+                method="johnson",
+                n_boot=0,
+                n_null=60,
+                rng=np.random.default_rng(seed),
+            ).table.set_index("term")
+            alike[world].append(table["estimate"].corr(true, method="spearman"))
+            told[world].append((table["p_value"] < 0.05).mean())
+    print(alike, told)
+    assert np.mean(alike["claimed"]) > 0.25
+    assert abs(np.mean(alike["null"])) < 0.2
+    assert np.mean(told["claimed"]) > 0.15
+    assert np.mean(told["null"]) < 0.1
+
+
 def test_the_lowest_touchpoints_of_the_truth_are_those_that_are_probably_worst(claims: Tables) -> None:
     scored = (
         claims["answers"]
