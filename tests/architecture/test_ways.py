@@ -118,3 +118,30 @@ def test_the_front_page_leads_to_every_chapter_and_counts_the_claims() -> None:
     assert "% cx: claims count" in text
     asked = front.questions(TOC, set(LISTED)) + text
     assert not [page for page in TAUGHT if page.removeprefix("book/") not in asked]
+
+
+@pytest.mark.parametrize("page", TAUGHT)
+def test_every_page_leads_on_by_a_link_that_is_there(page: str) -> None:
+    path = ROOT / f"{page}.ipynb"
+    text = markdown(path)
+    if "**Next**" not in text:
+        assert path.stem == "the-company", "only the company, a page to look things up in, leads nowhere"
+        return
+    following = text.split("**Next**")[1].split("\n\n")[0]
+    links = re.findall(r"\]\(([\w./-]+\.(?:ipynb|md))\)", following)
+    assert links, following
+    assert all((path.parent / link).exists() for link in links)
+
+
+def test_pages_refer_to_one_another_by_labels_that_are_there() -> None:
+    pages = {page: markdown(ROOT / f"{page}.ipynb") for page in TAUGHT}
+    place = {
+        label: page for page in pages for label in re.findall(r"^\(([\w-]+)\)=$", pages[page], re.MULTILINE)
+    }
+    place |= {
+        label: page for page in pages for label in re.findall(r"^:label: (\S+)$", pages[page], re.MULTILINE)
+    }
+    linked = {page: set(re.findall(r"\]\(#([\w-]+)\)", text)) for page, text in pages.items()}
+    assert not {page: labels - set(place) for page, labels in linked.items() if labels - set(place)}
+    others = {page: {place[label] for label in labels} - {page} for page, labels in linked.items()}
+    assert sum(map(bool, others.values())) >= 12, others
