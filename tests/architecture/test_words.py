@@ -140,3 +140,12 @@ def test_a_doi_is_one(key: str) -> None:
     doi = re.search(r"doi = \{(.*?)\}", ENTRIES[key])
     assert doi, key
     assert re.fullmatch(r"10\.\d{4,9}/\S+", doi.group(1))
+
+
+def test_a_doi_and_a_title_belong_to_one_reference() -> None:
+    for field in ("doi", "title"):
+        found = [re.search(rf"{field} = \{{(.*)\}},", entry) for entry in ENTRIES.values()]
+        values = [re.sub(r"\W", "", match.group(1)).lower() for match in found if match]
+        assert len(values) > 40
+        twice = sorted({value for value in values if values.count(value) > 1})
+        assert not twice, f"{field} twice: {twice}"
