@@ -57,7 +57,9 @@ def episode_value(
     The value counts the period begun in the episode itself, at full worth. With counts, each row of
     moves is multinomial and the standard error is the delta method's, exact in its derivative:
     dv = δ(I − δP)⁻¹ dP v. The reward is taken as known. The interval of the periods is symmetric on the
-    log, so that it stays above zero.
+    log, so that it stays above zero. With few moves out the intervals hold less than they promise: at 40
+    moves from an episode, two of them away, that of the value held in .87 of 961 simulated samples, that of
+    the periods in .94; at 400 moves both in .95.
 
     References
     ----------
