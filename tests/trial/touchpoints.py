@@ -150,7 +150,7 @@ add("importance", "400 customers, drivers nearly one", "lopsided")(divided(400, 
 add("importance", "80 customers of 5 answers, declared", "clustered")(
     divided(80, 5, alike=0.7, declares=True)
 )
-add("importance", "one driver counts for next to nothing, with a test of it", "lopsided")(
+add("importance", "one driver counts for little, with a test of it", "lopsided")(
     divided(400, beta=np.array([0.5, 0.3, 0.2, 0.05]), rho=0.0, n_null=100)
 )
 add("importance", "broken: 80 customers of 5 answers, not declared", "assumption broken", holds=False)(
