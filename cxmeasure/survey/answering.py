@@ -263,7 +263,9 @@ def _maximised(share: Floats, x: Floats, weight: Floats) -> Floats:
         # A model with a coefficient a cell fits it exactly: no residual degree of freedom, and statsmodels
         # takes the perfect fit for separation, which `_separation` has dealt with.
         warnings.simplefilter("ignore")
-        fitted = GLM(share, x, family=Binomial(), freq_weights=weight).fit(maxiter=200, tol=1e-13)
+        model = GLM(share, x, family=Binomial(), freq_weights=weight)
+        # By the coefficients: the deviance of a million answers never stands still in its last digits.
+        fitted = model.fit(maxiter=200, tol_criterion="params", atol=1e-12, rtol=1e-12)
     return np.asarray(fitted.params, dtype=float)
 
 

@@ -16,7 +16,15 @@ from cxmeasure.survey.calibrating import Margin, post_stratified, raked
 from cxmeasure.survey.clustering import customers
 from cxmeasure.survey.grouping import regrouped
 from cxmeasure.survey.moments import Definition, defined
-from cxmeasure.survey.reduce import Term, group_keys, tally_answers, tally_cells, weigh_rows
+from cxmeasure.survey.reduce import (
+    Kinds,
+    Term,
+    group_keys,
+    tally_answers,
+    tally_cells,
+    tell_apart,
+    weigh_rows,
+)
 from cxmeasure.survey.weighed import Customers, Found, described, scored, summed_up
 
 _METHODS = ("rake", "post-stratify", "inverse-propensity")
@@ -129,10 +137,15 @@ def nonresponse_weights(
     method = _arguments.choice(method, _METHODS, name="method")
     conf_level = _arguments.share(conf_level, name="conf_level")
     covariates = _checked(covariate_columns, method, responded_column, population, interactions, trim)
+    kinds = tell_apart(
+        invitations, by=covariates, responded_column=responded_column, weight_column=weight_column
+    )
     if method == "inverse-propensity":
         found = _by_propensity(invitations, covariates, str(responded_column), weight_column, interactions)
     else:
-        found = _by_margins(invitations, covariates, method, responded_column, weight_column, population)
+        found = _by_margins(
+            invitations, covariates, method, responded_column, weight_column, population, kinds
+        )
     found = found.trimmed(trim)
     table = summed_up(found)
     if score_column is not None:
@@ -163,6 +176,7 @@ def nonresponse_weights(
         cap=found.cap,
         scale=found.scale,
         weight_name=weight_name,
+        kinds=kinds,
     )
     return Scores(
         rows, described(table, found, method, conf_level, trim, is_clustered=cluster_column is not None)
@@ -312,9 +326,14 @@ def _by_margins(
     responded_column: str | None,
     weight_column: str | None,
     population: Population | None,
+    kinds: Kinds | None,
 ) -> Found:
     cells = tally_cells(
-        invitations, by=covariates, responded_column=responded_column, weight_column=weight_column
+        invitations,
+        by=covariates,
+        responded_column=responded_column,
+        weight_column=weight_column,
+        kinds=kinds,
     )
     known = regrouped(cells, covariates)
     cells = cells.drop(columns=group_keys(covariates))

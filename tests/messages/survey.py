@@ -14,6 +14,7 @@ from cxmeasure._frames import adopt
 MODULES = [
     "cxmeasure/_frames.py",
     "cxmeasure/_arguments.py",
+    "cxmeasure/results.py",
     "cxmeasure/survey/answering.py",
     "cxmeasure/survey/balancing.py",
     "cxmeasure/survey/contributing.py",
@@ -209,6 +210,7 @@ CALLS = {
     "a level in percent": metric(conf_level=95),
     "a bare name for a list": metric(by="plan"),
     "a name twice in a list": metric(by=["plan", "plan"]),
+    "nothing but small cells": lambda: survey.metric(ROWS).suppressed(min_cell=5),
     "a count below its least": lambda: _arguments.whole(0, name="draws", at_least=1),
     "a group named like a column of the result": metric(ROWS.rename(columns={"plan": "n"}), by=["n"]),
     # metric
@@ -239,6 +241,9 @@ CALLS = {
     "nobody in the table of invitations": tally(INVITED.head(0)),
     "counts of invitations that are all zero": propensity(
         INVITED.assign(sent=0, back=0), invited_column="sent", responded_column="back"
+    ),
+    "more answers than invitations": propensity(
+        INVITED.assign(sent=1, back=2), invited_column="sent", responded_column="back"
     ),
     "an invitation that stands twice": tally(INVITED.assign(id=7), id_column="id"),
     "an answer older than its invitation": tally(

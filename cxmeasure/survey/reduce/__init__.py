@@ -13,8 +13,9 @@ from cxmeasure.survey.reduce.flags import (
     median_duration,
 )
 from cxmeasure.survey.reduce.followups import PARTS, tally_followups
+from cxmeasure.survey.reduce.kinds import Kinds
 from cxmeasure.survey.reduce.proxies import FEATURES, tally_proxy
-from cxmeasure.survey.reduce.responses import tally_cells, tally_responses
+from cxmeasure.survey.reduce.responses import tally_cells, tally_responses, tell_apart
 from cxmeasure.survey.reduce.weights import Term, weigh_rows
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "PREFIX",
     "Checks",
     "Coding",
+    "Kinds",
     "Term",
     "check_answers",
     "flag_rows",
@@ -40,5 +42,6 @@ __all__ = [
     "tally_proxy",
     "tally_responses",
     "tally_within",
+    "tell_apart",
     "weigh_rows",
 ]

@@ -1,6 +1,6 @@
 """A user's invitations → one row a cell of covariates: how many were asked, how many answered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -10,6 +10,7 @@ from cxmeasure import _arguments
 from cxmeasure._frames import Kind, adopt, as_number, collect, listed, refuse_if_empty
 from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.survey.reduce.answers import group_keys, is_bad_weight, refuse_bad_weights
+from cxmeasure.survey.reduce.kinds import N_ROWS, Kinds, kinds_of
 
 _COUNTS = {"n": "n_invited", "s": "n_responded"}
 _WEIGHTS = {"w": "weight_invited", "ws": "weight_responded", "w2": "weight_squares"}
@@ -89,29 +90,26 @@ def tally_cells(
     weight_column: str | None = None,
     invited_column: str | None = None,
     stratum_column: str | None = None,
+    kinds: Kinds | None = None,
 ) -> pd.DataFrame:
     """Return one row a cell (in `group_keys`, and ``stratum``): n, s, Σw, Σw², and both of respondents.
 
     The columns are ``n s w ws w2 w2s``; with `invited_column` a row stands for so many invitations, of
-    which `responded_column` answered. Without `responded_column` everybody did.
+    which `responded_column` answered. Without `responded_column` everybody did. With `kinds` of the rows, by
+    these columns, and no weights, those are counted instead.
     """
-    keys = group_keys(by)
-    answered: Kind = "flag" if invited_column is None else "number"
-    roles: dict[str, tuple[str, Kind]] = {}
-    if responded_column is not None:
-        roles["s"] = (responded_column, answered)
-    roles |= {key: (column, "any") for key, column in zip(keys, by, strict=True)}
-    for role, column in (("n", invited_column), ("weight", weight_column)):
-        roles |= {role: (column, "number")} if column is not None else {}
-    if stratum_column is not None:
-        roles["stratum"] = (stratum_column, "any")
-        keys = [*keys, "stratum"]
+    roles = _roles(by, responded_column, weight_column, invited_column, stratum_column)
+    keys = [role for role in roles if role.startswith("by_") or role == "stratum"]
+    if kinds is not None and weight_column is None:
+        roles["rows"] = (N_ROWS, "number")
+        invitations = kinds.counted()
     frame = adopt(invitations, roles, name="invitations")
-    frame = frame.with_columns(nw.lit(1.0).alias("n")) if invited_column is None else frame
-    frame = frame.with_columns(nw.col("n").alias("s")) if responded_column is None else frame
-    frame = frame.with_columns(nw.lit(1.0).alias("weight")) if weight_column is None else frame
+    if {"n", "weight", "rows"}.isdisjoint(roles):
+        # Neither counts nor weights: equal rows are counted before anything is computed of them.
+        frame = frame.group_by(*roles).agg(nw.len().alias("rows"))
+        roles["rows"] = ("", "number")
     sums = [nw.col(name).sum() for name in _SUMS]
-    flagged = _flagged(frame)
+    flagged = _flagged(frame, roles)
     tally = collect(flagged.group_by(*keys).agg(*sums) if keys else flagged.select(*sums))
     _refuse_bad(tally, responded_column, weight_column)
     tally[["n", "s"]] = tally[["n", "s"]].round().astype("int64")
@@ -121,20 +119,53 @@ def tally_cells(
     return tally[[*keys, "n", "s", "w", "ws", "w2", "w2s"]]
 
 
+def tell_apart(
+    invitations: Any, *, by: Sequence[str], responded_column: str | None, weight_column: str | None
+) -> Kinds | None:
+    """Return the kinds of invitations by these columns, where it is quicker to go by them; see `kinds_of`."""
+    adopt(invitations, _roles(by, responded_column, weight_column), name="invitations")
+    return kinds_of(invitations, [*by, *([] if responded_column is None else [responded_column])])
+
+
+def _roles(
+    by: Sequence[str],
+    responded_column: str | None,
+    weight_column: str | None,
+    invited_column: str | None = None,
+    stratum_column: str | None = None,
+) -> dict[str, tuple[str, Kind]]:
+    answered: Kind = "flag" if invited_column is None else "number"
+    roles: dict[str, tuple[str, Kind]] = {}
+    if responded_column is not None:
+        roles["s"] = (responded_column, answered)
+    roles |= {key: (column, "any") for key, column in zip(group_keys(by), by, strict=True)}
+    for role, column in (("n", invited_column), ("weight", weight_column)):
+        roles |= {role: (column, "number")} if column is not None else {}
+    return roles | ({"stratum": (stratum_column, "any")} if stratum_column is not None else {})
+
+
 _SUMS = ("rows", "n", "s", "w", "ws", "w2", "w2s", "n_unknown", "n_impossible", "n_bad_weight")
 
 
-def _flagged(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    frame = frame.with_columns(s=nw.col("s").cast(nw.Float64))
-    n, s, weight = nw.col("n"), nw.col("s"), nw.col("weight")
+def _flagged(frame: nw.LazyFrame[Any], roles: Iterable[str]) -> nw.LazyFrame[Any]:
+    """Return the columns to add up; ``rows`` is how many of the table a row stands for."""
+    rows = nw.col("rows").cast(nw.Float64) if "rows" in roles else nw.lit(1.0)
+    n = nw.col("n") if "n" in roles else rows
+    s = nw.col("s").cast(nw.Float64) * rows if "s" in roles else n
+    weight = nw.col("weight") if "weight" in roles else nw.lit(1.0)
     is_impossible = (s < 0) | (s > n) | (s != s.round(0)) | (n != n.round(0)) | n.is_null()
-    frame = frame.with_columns(
-        rows=nw.lit(1),
-        n_unknown=s.is_null().cast(nw.Int64),
-        n_impossible=is_impossible.fill_null(False).cast(nw.Int64),
-        n_bad_weight=is_bad_weight(weight).cast(nw.Int64),
+    return frame.with_columns(
+        rows=rows,
+        n=n,
+        s=s,
+        n_unknown=as_number(s.is_null()) * rows,
+        n_impossible=as_number(is_impossible.fill_null(False)) * rows,
+        n_bad_weight=as_number(is_bad_weight(weight)) if "weight" in roles else nw.lit(0),
+        w=n * weight,
+        ws=s * weight,
+        w2=n * weight * weight,
+        w2s=s * weight * weight,
     )
-    return frame.with_columns(w=n * weight, ws=s * weight, w2=n * weight * weight, w2s=s * weight * weight)
 
 
 def _refuse_bad(tally: pd.DataFrame, responded_column: str | None, weight_column: str | None) -> None:

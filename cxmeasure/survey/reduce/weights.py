@@ -10,6 +10,7 @@ import numpy as np
 from cxmeasure._frames import as_number, opened
 from cxmeasure.errors import ArgumentError
 from cxmeasure.results import NativeFrame
+from cxmeasure.survey.reduce.kinds import Kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,13 @@ def weigh_rows(
     cap: float,
     scale: float,
     weight_name: str,
+    kinds: Kinds | None = None,
 ) -> NativeFrame:
     """Return the rows that answered with their weight: base × min(factor, cap) × scale.
 
     The factor is the product of the terms, or, for a logit, one over the propensity of their sum. Eager
     tables come back eager, lazy ones lazy, in the engine they came from; a path comes back as DuckDB's.
+    With `kinds` of the rows the factor is computed once for each of them.
     """
     frame = opened(rows, name="invitations")
     schema = frame.collect_schema()
@@ -51,7 +54,9 @@ def weigh_rows(
             factor = factor * part
     # An expression used twice is computed twice.
     capped = nw.when(factor > cap).then(nw.lit(cap)).otherwise(factor) if np.isfinite(cap) else factor
-    base = nw.lit(1.0) if weight_column is None else nw.col(weight_column).cast(nw.Float64)
+    number: nw.Expr | nw.Series[Any] = capped * scale if kinds is None else kinds.spread(capped * scale)
+    weight = number if weight_column is None else nw.col(weight_column).cast(nw.Float64) * number
+    frame = frame.with_columns(weight.alias(weight_name))
     if responded_column is not None:
         frame = frame.filter(as_number(nw.col(responded_column)) == 1)
     weighed: NativeFrame = frame.to_native()
