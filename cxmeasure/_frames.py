@@ -120,6 +120,12 @@ def fenced(frame: Lazy) -> Lazy:
     return frame.head(_MORE_THAN_ALL) if merges else frame
 
 
+def how_many(frame: Lazy, column: str) -> int:
+    """Return how many different values a column holds; missing is one. Not ``n_unique``: see `as_number`."""
+    different = frame.group_by(column).agg(n=nw.len())
+    return int(collect(different.select(n=nw.len()))["n"].iloc[0])
+
+
 def refuse_if_empty(n_rows: int, *, name: str) -> None:
     """Raise a `DataError` when a table has no row."""
     if n_rows == 0:
@@ -175,10 +181,10 @@ def _scanned(path: str, name: str) -> Lazy:
 
 
 def _bad_header(data: object, name: str) -> str:
-    names = getattr(data, "column_names", None)  # as Arrow calls them
-    if not isinstance(data, pd.DataFrame) and not isinstance(names, list):
+    names = data.columns if isinstance(data, pd.DataFrame) else getattr(data, "column_names", None)
+    if not isinstance(names, pd.Index | list):  # Arrow has a list
         return ""
-    header = data.columns if isinstance(data, pd.DataFrame) else pd.Index(names)
+    header = pd.Index(names)
     if isinstance(header, pd.MultiIndex):
         return f"{name} has a header of {header.nlevels} levels; flatten it to one name a column."
     if twice := list(header[header.duplicated()].unique()):

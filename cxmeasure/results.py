@@ -1,7 +1,7 @@
 """What functions return: `Estimates` and `Scores`. An estimate never travels alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
 from typing import Any, NewType
@@ -9,6 +9,9 @@ from typing import Any, NewType
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from cxmeasure import _arguments
+from cxmeasure.errors import DataError
 
 COLUMNS = (
     "term",
@@ -26,6 +29,8 @@ COLUMNS = (
 
 _DECIMALS = {"points": 1, "share": 3, "scale points": 2}
 _SHOWN_ROWS = 40
+_NO_COUNTS = ("n_missing", "n_effective")
+"""Columns that begin like a count of whom a row is made of, and are none."""
 
 NativeFrame = NewType("NativeFrame", object)
 """A frame of the caller's own engine: pandas, Polars, Arrow, DuckDB, Ibis or Spark."""
@@ -66,6 +71,55 @@ class Estimates:
         object.__setattr__(self, "table", tidy(self.table))
         object.__setattr__(self, "details", MappingProxyType(dict(self.details)))
 
+    def suppressed(self, min_cell: int) -> "Estimates":
+        """Return the result without its small cells, for a table or chart that is published.
+
+        A row is left out of `table`, `details` and `draws` where `n`, or another count ``n_…`` that it
+        gives, is above zero and below `min_cell`; the charts draw what is left. How many are left out
+        stands among the assumptions. Where the total of all groups is published too, one group left out
+        alone can be computed from it: choose `min_cell` so that two are.
+
+        Parameters
+        ----------
+        min_cell : int
+            The smallest count that may be shown, at least 2.
+
+        Raises
+        ------
+        ArgumentError
+            If `min_cell` is no whole number of at least 2.
+        DataError
+            If no row is left.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from cxmeasure import survey
+        >>> answers = pd.DataFrame({"ltr": [10, 9, 3, 8, 0], "team": ["a"] * 4 + ["b"]})
+        >>> survey.metric(answers, by=["team"]).suppressed(min_cell=3).table[["team", "n", "estimate"]]
+          team  n  estimate
+        0    a  4      25.0
+        """
+        min_cell = _arguments.whole(min_cell, name="min_cell", at_least=2)
+        is_small = _small_cells(self.table, min_cell)
+        if is_small.all():
+            raise DataError(
+                f"Every row has a count below min_cell={min_cell}; there is nothing left to publish."
+            )
+        shown_details = {
+            name: table[~_small_cells(table, min_cell)].reset_index(drop=True)
+            for name, table in self.details.items()
+        }
+        said = f"Rows with a count below {min_cell} are left out: {is_small.sum():,} of {len(self.table):,}."
+        drawn = self.draws if self.draws is None or not is_small.any() else self.draws[:, ~is_small]
+        return replace(
+            self,
+            table=self.table[~is_small],
+            details=shown_details,
+            draws=drawn,
+            assumptions=(*self.assumptions, said),
+        )
+
     def __repr__(self) -> str:
         lines = [caption(self), shown(self.table).to_string(index=False), f"Method: {self.method}"]
         lines += [f"Assumes: {sentence}" for sentence in self.assumptions]
@@ -77,10 +131,26 @@ class Estimates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Row-level scores in the caller's engine, with an `Estimates` that sums them up."""
+    """Row-level scores in the caller's engine, with an `Estimates` that sums them up.
+
+    The rows are people: only the summary can be published, by its `Estimates.suppressed`.
+    """
 
     rows: NativeFrame
     summary: Estimates
+
+
+def _small_cells(table: pd.DataFrame, min_cell: int) -> npt.NDArray[np.bool_]:
+    """Return for each row whether one of its counts is above zero and below `min_cell`."""
+    counts = [
+        column
+        for column in table.columns
+        if (column == "n" or str(column).startswith("n_"))
+        and column not in _NO_COUNTS
+        and pd.api.types.is_numeric_dtype(table[column])
+    ]
+    values = table[counts].to_numpy(float, na_value=np.nan)
+    return np.asarray(((values > 0) & (values < min_cell)).any(axis=1))
 
 
 def tidy(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cxmeasure import survey, touchpoints
+from cxmeasure.errors import ArgumentError, DataError
 from cxmeasure.results import COLUMNS, Estimates, by_columns, shown, tidy
 
 
@@ -81,3 +83,43 @@ def test_a_result_cannot_be_changed_by_accident_and_does_not_change_the_callers_
 
 def test_grouping_columns_are_those_before_term() -> None:
     assert list(by_columns(result(one().assign(plan="a")[["plan", "term", "n", "estimate"]]))) == ["plan"]
+
+
+TEAMS = pd.DataFrame({"ltr": [10, 9, 8, 3] * 5 + [0, 10], "team": ["many"] * 20 + ["Anna alone"] * 2})
+
+
+def test_a_small_cell_is_in_no_table_display_or_chart_once_it_is_suppressed() -> None:
+    everybody = survey.metric(TEAMS, by=["team"])
+    assert "Anna alone" in everybody._repr_html_() + str(survey.chart.metric(everybody).to_dict())
+    published = everybody.suppressed(min_cell=3)
+    chart = survey.chart.metric(published).to_dict()
+    assert "Anna alone" not in published._repr_html_() + repr(published) + str(chart)
+    pd.testing.assert_frame_equal(
+        published.table, everybody.table.query("team == 'many'").reset_index(drop=True)
+    )
+    assert published.assumptions[-1] == "Rows with a count below 3 are left out: 1 of 2."
+    assert len(everybody.table) == 2, "the result itself stays as it is"
+
+
+def test_every_count_of_people_is_looked_at_and_what_is_missing_is_none() -> None:
+    table = pd.concat([one(n_customers=customers, n_missing=1) for customers in (40, 2, 0)])
+    assert result(table).suppressed(min_cell=5).table["n_customers"].tolist() == [40, 0]
+
+
+def test_details_and_draws_are_suppressed_with_their_rows() -> None:
+    contacts = TEAMS.rename(columns={"ltr": "csat", "team": "touchpoint"})
+    whole = touchpoints.scores(contacts, n_draws=20, k=1, scale=(0, 10), rng=np.random.default_rng(1))
+    published = whole.suppressed(min_cell=5)
+    assert whole.draws is not None
+    assert published.draws is not None
+    np.testing.assert_array_equal(
+        published.draws, whole.draws[:, (whole.table["touchpoint"] == "many").to_numpy()]
+    )
+    assert "Anna alone" not in str([frame.to_dict() for frame in published.details.values()])
+
+
+def test_nothing_left_and_no_number_are_refused() -> None:
+    with pytest.raises(DataError, match="Every row has a count below min_cell=100; there is nothing left"):
+        survey.metric(TEAMS, by=["team"]).suppressed(min_cell=100)
+    with pytest.raises(ArgumentError, match="min_cell=1 is out of range; give a whole number of at least 2"):
+        survey.metric(TEAMS, by=["team"]).suppressed(min_cell=1)
