@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, listed, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, how_many, listed, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
 
@@ -66,8 +66,8 @@ def tally_combinations(
     needed = [*answers, "customer"] if customer_column is not None else list(answers)
     n_missing = _refuse_bad(frame, answers, needed, weight_column)
     kept = frame.drop_nulls().filter(nw.col("weight") > 0)
-    counted = nw.len() if customer_column is None else nw.col("customer").n_unique()
-    n_customers = int(collect(kept.select(n=counted))["n"].iloc[0])
+    n_rows = collect(kept.select(n=nw.len()))["n"].iloc[0] if customer_column is None else 0
+    n_customers = how_many(kept, "customer") if customer_column is not None else int(n_rows)
     in_order = [name for _, name in sorted((column, name) for name, column in answers.items())]
     numbered = bucketed(kept, [*in_order, "weight"], n_customers, has_customers=customer_column is not None)
     table = _counted(numbered, list(answers))

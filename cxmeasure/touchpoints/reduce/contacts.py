@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, how_many, refuse_if_empty
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
@@ -84,7 +84,7 @@ def tally_contacts(
     if exposure_column is None:
         frame = frame.with_columns(exposure=nw.lit(1.0))
     kept, n_missing = _complete(frame, ["short", "outcome", "exposure", *controls])
-    n_customers = int(collect(kept.select(nw.col("customer").n_unique()))["customer"].iloc[0])
+    n_customers = how_many(kept, "customer")
     numbered = bucketed(kept, [], n_customers, has_customers=True)
     heads = collect(numbered.select("customer", "bucket").unique().group_by("bucket").agg(nw.len()))
     sizes = heads.sort_values("bucket")["len"].to_numpy(float)

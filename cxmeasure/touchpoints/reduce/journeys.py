@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, how_many, refuse_if_empty
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError, EstimationError
 from cxmeasure.touchpoints.reduce.paths import refuse_ties
@@ -139,7 +139,7 @@ def step_sums(
     rated: Lazy, places: Sequence[str], *, keys: Sequence[str], most_steps: int
 ) -> tuple[pd.DataFrame, int]:
     """Return ``n`` and ``total`` of each group, bucket of customers and step; and how many customers."""
-    n_customers = int(collect(rated.select(nw.col("customer").n_unique()))["customer"].iloc[0])
+    n_customers = how_many(rated, "customer")
     numbered = bucketed(rated, [], n_customers, has_customers=True).with_columns(one=nw.lit(1))
     numbered = numbered.with_columns(step=nw.col("one").cum_sum().over("path", order_by=list(places)))
     within = numbered.filter(nw.col("step") <= most_steps)

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, how_many, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
 
@@ -72,13 +72,15 @@ def tally_moves(
     )
     frame = frame.with_columns(won=nw.col("won").max().over("path"))
     ended = frame.filter(~nw.col("won").is_null())
-    each = collect(frame.group_by("path").agg(nw.col("won").max(), nw.col("one").sum().alias("steps")))
-    if each["won"].isna().all():
+    each = frame.group_by("path").agg(nw.col("won").max(), nw.col("one").sum().alias("steps"))
+    lengths = collect(each.group_by("steps", "won").agg(n=nw.len()))
+    is_open = lengths["won"].isna()
+    if is_open.all():
         raise DataError(
             f"Every value of {converted_column!r} is missing; no path is known to have ended, won or lost."
         )
-    n_customers = int(collect(ended.select(nw.col("customer").n_unique()))["customer"].iloc[0])
-    paths = each.dropna().groupby(["steps", "won"], as_index=False).size().rename(columns={"size": "n"})
+    n_customers = how_many(ended, "customer")
+    paths = lengths[~is_open].astype("int64").sort_values(["steps", "won"], ignore_index=True)
     visited = ended.group_by("touchpoint", "path").agg(
         nw.col("one").sum().alias("steps"), nw.col("one").max()
     )
@@ -87,10 +89,10 @@ def tally_moves(
     )
     return Moves(
         moves=_moves(ended, places, order, n_customers),
-        paths=paths.astype("int64"),
+        paths=paths,
         touched=touched.sort_values("touchpoint", ignore_index=True),
         n_customers=n_customers,
-        n_open=int(each["won"].isna().sum()),
+        n_open=int(lengths.loc[is_open, "n"].sum()),
     )
 
 

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, listed, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, how_many, listed, refuse_if_empty
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError, EstimationError
 
@@ -80,9 +80,9 @@ def cross_products(
         frame = frame.with_columns(weight=nw.lit(1.0))
     seen = collect(_described(frame, names, has_customers=has_customers)).iloc[0]
     _refuse_bad(seen, variables, names, weight_column)
-    n_customers = _n_customers(seen)
     in_order = [name for _, name in sorted(zip(variables, names, strict=True))]
     kept = frame.drop_nulls().filter(nw.col("weight") > 0)
+    n_customers = how_many(kept, "customer") if has_customers else int(seen["n"])
     numbered = bucketed(kept, [*in_order, "weight"], n_customers, has_customers=has_customers)
     sums = _summed(numbered, seen, names)
     q = len(names)
@@ -114,7 +114,7 @@ def _described(frame: Lazy, names: Sequence[str], *, has_customers: bool) -> Laz
     )
     flagged = flagged.with_columns(
         n=as_number(nw.col("counts")),
-        **{f"kept_{name}": nw.when(nw.col("counts")).then(nw.col(name)) for name in [*needed, "weight"]},
+        **{f"kept_{name}": nw.when(nw.col("counts")).then(nw.col(name)) for name in [*names, "weight"]},
         **{f"n_missing_{name}": as_number(nw.col(name).is_null()) for name in names},
         **{
             f"n_infinite_{name}": as_number((nw.col(name).abs() > _LARGEST).fill_null(False))
@@ -132,8 +132,6 @@ def _described(frame: Lazy, names: Sequence[str], *, has_customers: bool) -> Laz
             value.min().alias(f"min_{name}"),
             value.max().alias(f"max_{name}"),
         ]
-    if has_customers:
-        described.append(nw.col("kept_customer").n_unique().alias("n_customers"))
     return flagged.select(*described)
 
 
@@ -158,13 +156,6 @@ def _summed(bucketed: Lazy, seen: pd.Series, names: Sequence[str]) -> Floats:
     )
     sums: Floats = tally.sort_values("bucket")[columns].to_numpy(float)
     return sums
-
-
-def _n_customers(seen: pd.Series) -> int:
-    if "n_customers" not in seen:
-        return int(seen["n"])
-    # Where a row was left out, the missing value that stands for it was counted as a customer.
-    return int(seen["n_customers"]) - int(seen["n"] < seen["rows"])
 
 
 def _refuse_bad(

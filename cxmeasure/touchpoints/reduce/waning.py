@@ -5,7 +5,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, as_number, collect, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, how_many, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
 
@@ -70,7 +70,7 @@ def tally_days(
         kind=nw.when(touched).then(nw.col("kind").cast(nw.String)),
         nth=nw.when(touched).then(nw.col("nth")).otherwise(nw.lit(1.0)),
     )
-    n_customers = int(collect(kept.select(nw.col("customer").n_unique()))["customer"].iloc[0])
+    n_customers = how_many(kept, "customer")
     table = collect(
         bucketed(kept, [], n_customers, has_customers=True)
         .group_by("bucket", "day", "kind", "nth")
