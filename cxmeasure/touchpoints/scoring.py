@@ -141,6 +141,12 @@ def scores(
     group, so that two answers that agree do not pass for certainty. With fewer than three groups there
     is nothing to learn a spread from, and nothing is pooled.
 
+    Intervals hold at their level on average over the groups, not for each: of 34 groups with 4 to 340
+    answers .94 to .95 of the intervals held levels that were drawn anew, normal or with long tails, and .93
+    where levels went with the number of answers (a correlation of .6). Levels that stay as they are have
+    their own rate: the sample company's best touchpoint is among those with the fewest answers, is drawn to
+    the rest, and .93 of the intervals of all touchpoints hold (.89 with 500 answers in place of 2,000).
+
     References
     ----------
     Harville (1977), doi:10.1080/01621459.1977.10480998 (REML); Gelman (2006), doi:10.1214/06-BA117A (flat
@@ -327,7 +333,11 @@ def _assumptions(cells: Cells, metric: str, *, has_customers: bool) -> tuple[str
             "The answers are independent of one another: name customer_column if customers score several."
         )
     if cells.is_pooled:
-        said.append("Before their answers are seen, no group is thought better than another.")
+        said.append(
+            "Before their answers are seen, no group is thought better than another, nor does the number of "
+            "answers say how good one is: intervals hold on average over the groups, less often for an "
+            "extreme group with few answers."
+        )
     if metric == "mean":
         said.append("Scores vary within groups as much as the groups' own and the pooled variance say.")
     return tuple(said)

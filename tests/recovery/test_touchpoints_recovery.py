@@ -67,23 +67,33 @@ def test_journeys_are_remembered_by_mean_peak_and_end_and_breaks(
 
 
 def test_pooled_scores_are_nearer_to_the_truth_than_raw_ones_where_answers_are_few(claimed: Tables) -> None:
+    """And their intervals hold: .93 of the true levels, .95 if which touchpoint has which is dealt by lot.
+
+    The difference is where Lantern's extreme touchpoints are: the best of all has 12 answers of 2,000, and
+    its interval holds its level in 4 samples of 10.
+    """
     place = claimed["events"][["event_id", "touchpoint_id"]]
     scored = claimed["answers"].dropna(subset=["event_id"]).merge(place, on="event_id")
     # Ten companies' answers stand for the truth: at least 140 of each touchpoint.
     full = scored.groupby("touchpoint_id")["csat"].mean()
-    better, held = [], []
-    for seed in range(8):
-        few = scored.sample(2000, random_state=seed)
-        table = touchpoints.scores(few, by=["touchpoint_id"], scale=(1, 5), n_draws=0).table
-        target = table["touchpoint_id"].map(full)
-        pooled, raw = (((table[column] - target) ** 2).mean() for column in ("estimate", "raw"))
-        better.append(pooled / raw)
-        held.append(((table["conf_low"] <= target) & (target <= table["conf_high"])).mean())
+    better, held, held_by_lot = [], [], []
+    for seed in range(24):
+        few = scored.sample(2000, random_state=seed)[["touchpoint_id", "csat"]]
+        dealt = pd.Series(np.random.default_rng(seed).permutation(full.to_numpy()), full.index)
+        moved = few["csat"] + few["touchpoint_id"].map(dealt - full)
+        for answers, true, kept in ((few, full, held), (few.assign(csat=moved), dealt, held_by_lot)):
+            table = touchpoints.scores(answers, by=["touchpoint_id"], n_draws=0).table
+            target = table["touchpoint_id"].map(true).astype(float)
+            kept.append(((table["conf_low"] <= target) & (target <= table["conf_high"])).mean())
+            if kept is held:
+                pooled, raw = (((table[column] - target) ** 2).mean() for column in ("estimate", "raw"))
+                better.append(pooled / raw)
+    print(np.mean(better), np.mean(held), np.mean(held_by_lot))
     # In every sample nearer; by how much hangs on which touchpoints happen to have few answers.
     assert np.max(better) < 1
     assert np.mean(better) < 0.75
-    # Below .95: how many answers a touchpoint has goes with how good it is, which pooling takes as unrelated.
-    assert np.mean(held) >= 0.88
+    assert np.mean(held) >= 0.92
+    assert np.mean(held_by_lot) >= 0.93
 
 
 def failures_and_leaving(company: Tables, window: int = 3) -> pd.DataFrame:
