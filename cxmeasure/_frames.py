@@ -184,7 +184,7 @@ def _bad_header(data: object, name: str) -> str:
     names = data.columns if isinstance(data, pd.DataFrame) else getattr(data, "column_names", None)
     if not isinstance(names, pd.Index | list):  # Arrow has a list
         return ""
-    header = pd.Index(names)
+    header = names if isinstance(names, pd.Index) else pd.Index(names)
     if isinstance(header, pd.MultiIndex):
         return f"{name} has a header of {header.nlevels} levels; flatten it to one name a column."
     if twice := list(header[header.duplicated()].unique()):
