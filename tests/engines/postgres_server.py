@@ -22,14 +22,6 @@ if __package__ in (None, ""):  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 USER = "cxmeasure"
-TYPES = {
-    "int": "bigint",
-    "Int": "bigint",
-    "float": "double precision",
-    "bool": "boolean",
-    "datetime": "timestamp",
-    "date": "timestamp",
-}
 
 
 def _programs():
@@ -70,8 +62,7 @@ class Server:
             made = self._run(
                 home / "initdb", "-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"
             )
-            if made.wait(timeout=120):
-                raise RuntimeError(f"initdb failed:\n{self._said('initdb')}")
+            made.wait(timeout=120)
             options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}"]
             self.process = self._run(home / "postgres", "-D", "data", *options, "-c", "fsync=off")
             self._wait()
@@ -124,9 +115,7 @@ class Server:
 
     def load(self, name, rows):
         """Copy pandas rows into a table of the server, and return it as Ibis's."""
-        kinds = [
-            TYPES.get(str(dtype).rstrip("0123456789[]nuse").rstrip("6432"), "text") for dtype in rows.dtypes
-        ]
+        kinds = [_type_of(rows[column]) for column in rows]
         header = ", ".join(f'"{column}" {kind}' for column, kind in zip(rows, kinds, strict=True))
         with self.connection.con.cursor() as cursor:
             cursor.execute(f'create table "{name}" ({header})')
@@ -135,6 +124,17 @@ class Server:
                     copy.write_row(row)
         self.connection.con.commit()
         return self.connection.table(name)
+
+
+def _type_of(column):
+    kinds = pd.api.types
+    if kinds.is_bool_dtype(column):
+        return "boolean"
+    if kinds.is_integer_dtype(column):
+        return "bigint"
+    if kinds.is_float_dtype(column):
+        return "double precision"
+    return "timestamp" if kinds.is_datetime64_dtype(column) else "text"
 
 
 def _counted(connection):
@@ -169,36 +169,113 @@ def _counted(connection):
     return total
 
 
-def lantern_log():
-    """Return Lantern's starts, renewals and ends as one log, as the chapter on stages does."""
+def lantern_tables():
+    """Return what the chapters' calls read: contracts as a log, steps of journeys, answers, invitations."""
     from cxmeasure import lantern
 
-    contracts = lantern.load("contracts").sort_values(["customer_id", "start_date"])
+    contracts, exits = lantern.load("contracts"), lantern.load("exits")
+    contracts = contracts.sort_values(["customer_id", "start_date"])
     is_first = ~contracts.duplicated("customer_id")
     begun = contracts[["customer_id"]].assign(
         ts=contracts["start_date"], event=is_first.map({True: "start", False: "renewal"})
     )
-    exits = lantern.load("exits")
     ended = exits[["customer_id"]].assign(ts=exits["date"], event="end")
-    return pd.concat([begun, ended], ignore_index=True)
-
-
-def lantern_tables():
-    """Return what the chapters' calls on Lantern read: the log, contacts with journeys, answers, invitations."""
-    from cxmeasure import lantern
-
-    events, journeys = lantern.load("events"), lantern.load("journeys")
-    steps = events.dropna(subset=["journey_id"])[["customer_id", "journey_id", "seq", "touchpoint"]]
-    ended = journeys.assign(converted=(journeys["outcome"] != "abandoned").astype("boolean"))
-    steps = steps.merge(ended[["journey_id", "converted"]], on="journey_id")
-    invitations = lantern.load("invitations").query("kind == 'relationship'")
-    plans = lantern.load("customers")[["customer_id", "plan", "region"]]
-    answered = invitations["invitation_id"].isin(lantern.load("answers")["invitation_id"])
-    sent = invitations[["invitation_id", "customer_id"]].assign(has_answered=answered)
+    steps = lantern.load("events").dropna(subset=["journey_id"])
+    journeys = lantern.load("journeys")
+    journeys["converted"] = journeys["outcome"] != "abandoned"
+    sent, answers = lantern.load("invitations").query("kind == 'relationship'"), lantern.load("answers")
+    sent = sent.merge(lantern.load("customers")[["customer_id", "plan", "region"]], on="customer_id")
     return {
-        "log": lantern_log(),
-        "contacts": events[["event_id", "customer_id", "touchpoint", "channel", "ts", "duration_min"]],
-        "steps": steps,
-        "answers": lantern.load("answers"),
-        "invitations": sent.merge(plans, on="customer_id"),
+        "log": pd.concat([begun, ended], ignore_index=True),
+        "contracts": contracts,
+        "steps": steps.merge(journeys[["journey_id", "converted"]], on="journey_id"),
+        "answers": answers,
+        "invitations": sent.assign(has_answered=sent["invitation_id"].isin(answers["invitation_id"])),
     }
+
+
+def lantern_calls():
+    """Return a call of each reduction's function: the table it reads, and the call."""
+    from cxmeasure import lifecycle, survey, touchpoints
+
+    def episodes(log):
+        return lifecycle.assign_episodes(log, words={"orientation": []}, observed_until="2025-12-31")
+
+    def effects(steps):
+        return touchpoints.removal_effects(
+            steps, journey_column="journey_id", order_column="seq", n_boot=0, n_null=0
+        )
+
+    drivers = ["score_app", "score_delivery", "score_billing", "score_support", "score_events"]
+    return {
+        "occupancy": ("log", lambda log: lifecycle.occupancy(episodes(log))),
+        "transitions": ("log", lambda log: lifecycle.transitions(episodes(log))),
+        "rfm_segments": (
+            "contracts",
+            lambda rows: (
+                lifecycle.rfm_segments(
+                    rows, time_column="start_date", value_column="price", observed_until="2025-12-31"
+                ).summary
+            ),
+        ),
+        "scores": ("answers", lambda rows: touchpoints.scores(rows, by=["plan", "channel"], n_draws=0)),
+        "removal_effects": ("steps", effects),
+        "importance": (
+            "answers",
+            lambda rows: touchpoints.importance(
+                rows, outcome="score_overall", drivers=drivers, customer_column="customer_id", n_boot=0
+            ),
+        ),
+        "metric": ("answers", lambda rows: survey.metric(rows, by=["plan"], cluster_column="customer_id")),
+        "r_indicator": (
+            "invitations",
+            lambda rows: survey.r_indicator(rows, covariate_columns=["plan", "region"]),
+        ),
+    }
+
+
+def main():
+    """Run everything once, and say what was seen."""
+    from tests.engines.reductions import REDUCTIONS, differences, made, plain
+
+    if lacking := missing():
+        sys.exit(f"No server: {lacking}.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped then, too
+    with Server() as server:
+        server.connect()
+        tables, failed = made(), 0
+        on_server = {name: server.load(name, rows) for name, rows in tables.items()}
+        for name, each in REDUCTIONS.items():
+            server.fetched[0], start = 0, time.monotonic()
+            found = each.run(on_server[each.table])
+            wrong = differences(found, each.expected(plain(tables[each.table])), each.keys)
+            failed += bool(wrong)
+            print(
+                f"{name}: {'; '.join(wrong[:3]) or 'as the oracle'}; of {len(tables[each.table]):,} rows "
+                f"{server.fetched[0]:,} fetched ({time.monotonic() - start:.1f} s)"
+            )
+        lantern = lantern_tables()
+        on_server = {name: server.load(f"lantern_{name}", rows) for name, rows in lantern.items()}
+        for name, (table, call) in lantern_calls().items():
+            server.fetched[0], start = 0, time.monotonic()
+            found = call(on_server[table]).table
+            fetched, seconds = server.fetched[0], time.monotonic() - start
+            same = is_alike(found, call(lantern[table]).table)
+            failed += not same
+            said = "as pandas" if same else "NOT as pandas"
+            n_rows = len(lantern[table])
+            print(f"Lantern, {name}: {said}; of {n_rows:,} rows {fetched:,} fetched ({seconds:.1f} s)")
+    sys.exit(failed)
+
+
+def is_alike(found, expected):
+    """Return whether two results have the same texts and counts, and floats to 1e-9."""
+    try:
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-9, atol=1e-9)
+    except AssertionError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

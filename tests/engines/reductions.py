@@ -101,7 +101,7 @@ class Reduction:
 
 
 def _episodes(events: Any, rules: Any = lifecycle.WITH_CONTRACTS) -> Any:
-    return lifecycle.assign_episodes(events, rules=rules, observed_until=UNTIL)
+    return lifecycle.assign_episodes(events, rules=rules, observed_until=UNTIL, contracts_may_overlap=True)
 
 
 def _told(events: Rows) -> Rows:
