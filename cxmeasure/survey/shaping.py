@@ -347,7 +347,8 @@ def _arms(arms: pd.DataFrame, arm_column: str, reference: object, conf_level: fl
     rate = s / n
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.maximum(ss - 2 * rate * ns + rate**2 * nn, 0) / n**2 * m / (m - 1)
-        # Where nobody (or everybody) answered, one customer is worth one answer.
+        variance = np.where(m > 1, variance, np.nan)
+        # Where nobody (or everybody) answered, or there is but one, a customer is worth one answer.
         effective = np.minimum(n, np.where(variance > 0, rate * (1 - rate) / variance, m))
     low, high = intervals.wilson(rate * effective, effective, conf_level)
     rates = pd.DataFrame({"arm": names, "term": "response rate", "n": n.astype(int), "estimate": rate})
