@@ -26,6 +26,7 @@ def assign_episodes(
     begins_with: Sequence[str] | None = None,
     known_from: date | str | None = None,
     observed_until: date | str | None = None,
+    contracts_may_overlap: bool = False,
 ) -> NativeFrame:
     """Turn an event log into episodes: where each customer stood, from when to when, and why.
 
@@ -41,7 +42,7 @@ def assign_episodes(
     customer_column, time_column, event_column : str
         The customer (whole numbers or text), the time without a zone, and what happened, as text.
     words : mapping of str to str or sequence of str, optional
-        The rules' words to the log's own: ``{"start": ["first_purchase", "trial"]}``. An empty list says
+        The rules' words to the log's own: ``{"end": ["cancelled", "expired"]}``. An empty list says
         that this never happened.
     every : {"day", "week", "month"} or sequence of dates
         When customers are looked at: at the end of each day, Sunday, or month, or of each day given.
@@ -52,6 +53,8 @@ def assign_episodes(
         Of customers first seen before this day the first episode may have begun before the log did.
     observed_until : date or str, optional
         Last day of the log; by default the end of the day, week or month of its latest event.
+    contracts_may_overlap : bool
+        Whether a customer may start again while a contract has not ended; then each start begins anew.
 
     Returns
     -------
@@ -67,18 +70,17 @@ def assign_episodes(
         If a choice is unknown, or the rules overlap, leave a gap, or hold a rule that can never fire.
     TableError, DataError
         If a column is missing or of the wrong type, the rules speak of an event that the log never holds,
-        or a customer, time or event is missing or lies after the end.
+        a customer, time or event is missing or lies after the end, or two contracts of a customer overlap:
+        where a ``latest of`` names ``start`` and ``end``, a second start before an end.
 
     Notes
     -----
     An episode that began and ended between two snapshots is not seen. The same event twice at the same
-    time counts once. Of two events at the same second the one that the heading names last counts as the
+    time counts once. Of two events at the same time the one that the heading names last counts as the
     later; within one snapshot period ``n … since …`` counts events on either side of its origin.
 
     Whatever is asked of a lazy table reads the log again. Who asks twice keeps the episodes: collected, or in
     a table of the database.
-
-    Contracts of one customer that overlap should be merged into one before they are logged.
 
     Examples
     --------
@@ -109,6 +111,7 @@ def assign_episodes(
         every=snapshots(every),
         known_from=day_of(known_from, name="known_from"),
         observed_until=day_of(observed_until, name="observed_until"),
+        contracts_may_overlap=contracts_may_overlap,
     )
     return handed_back(episode_rows(events, log), events)
 

@@ -17,6 +17,16 @@ KEY = ["customer_id", "start"]
 
 def log(n: int = 150, seed: int = 8) -> pd.DataFrame:
     """Customers with all sorts of lives: late renewals, returns, silence, events after leaving."""
+    events = lives(n, seed)
+    by_time = events.sort_values(["customer_id", "ts"], kind="stable")
+    both = by_time[by_time["event"].isin(["start", "end"])]
+    # One contract at a time: of starts in a row the first.
+    again = (both["event"] == "start") & (both.groupby("customer_id")["event"].shift() == "start")
+    return events.drop(both.index[again]).reset_index(drop=True)
+
+
+def lives(n: int, seed: int = 8) -> pd.DataFrame:
+    """Return the same with starts while a contract runs."""
     rng = np.random.default_rng(seed)
     kinds = ["orientation", "start", "renewal", "end", "purchase", "visit"]
     rows = rng.integers(1, 14, n).sum()
@@ -88,9 +98,11 @@ def slowly(events: pd.DataFrame, rules: Any, until: str = "2024-12-31") -> pd.Da
 
 @pytest.mark.parametrize("name", ["WITH_CONTRACTS", "WITHOUT_CONTRACTS"])
 def test_second_computation_customer_by_customer_and_month_by_month(name: str) -> None:
-    rules, events = getattr(lifecycle, name), log(60)
+    rules, events = getattr(lifecycle, name), lives(60)
     expected = slowly(events, rules)
-    found = lifecycle.assign_episodes(events, rules=rules, observed_until="2024-12-31")
+    found = lifecycle.assign_episodes(
+        events, rules=rules, observed_until="2024-12-31", contracts_may_overlap=True
+    )
     found = found.sort_values(KEY, ignore_index=True)
     assert len(found) > 120
     pd.testing.assert_frame_equal(found[expected.columns], expected, check_dtype=False)
@@ -265,11 +277,57 @@ BAD: dict[str, tuple[type[CxmeasureError], dict[str, Any]]] = {
 }
 
 
+ON_THREE = ["pandas", "polars-lazy", "duckdb"]
+
+
 @pytest.mark.parametrize("fault", BAD)
-def test_bad_input_is_refused_in_prose(fault: str) -> None:
+def test_bad_input_is_refused_in_the_same_prose_on_every_engine(fault: str, tmp_path: Path) -> None:
     error, choices = BAD[fault]
-    with pytest.raises(error, match=r"[.?]$"):
-        lifecycle.assign_episodes(**{"events": EVENTS} | choices)
+    events = choices.get("events", EVENTS)
+    said = set()
+    for engine in ON_THREE:
+        with pytest.raises(error, match=r"[.?]$") as refused:
+            lifecycle.assign_episodes(**choices | {"events": on_engine(engine, events, tmp_path)})
+        said.add(str(refused.value))
+    assert len(said) == 1, said
+
+
+OVERLAPPING = life(
+    ("2024-01-05", "start"), ("2024-03-05", "end"), ("2024-04-02", "start"), ("2024-06-09", "start"),
+    ("2024-07-01", "end"), ("2024-08-01", "end"),
+)  # fmt: skip
+NO_RENEWAL: dict[str, Any] = {"words": {"orientation": [], "renewal": []}, "observed_until": "2024-12-31"}
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings(IBIS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_contracts_that_overlap_are_refused_with_the_customer_and_both_dates(
+    engine: str, tmp_path: Path
+) -> None:
+    whole = life(("2024-01-01", "start"), ("2024-02-01", "end"), ("2024-02-01", "start")).assign(
+        customer_id="A"
+    )
+    later = OVERLAPPING.assign(customer_id="b")
+    events = pd.concat([whole, later, OVERLAPPING]).sample(frac=1, random_state=2)
+    with pytest.raises(DataError) as refused:
+        lifecycle.assign_episodes(on_engine(engine, events, tmp_path), **NO_RENEWAL)
+    assert str(refused.value).startswith(
+        "Customer 'a' starts a contract on 2024-06-09 while that of 2024-04-02 has not ended; 2 customers do"
+    )
+
+
+def test_contracts_that_may_overlap_begin_anew_and_those_in_a_row_are_no_overlap() -> None:
+    found = lifecycle.assign_episodes(OVERLAPPING, contracts_may_overlap=True, **NO_RENEWAL)
+    assert found["episode"].tolist() == ["become", "leave", "become", "leave"]
+    in_a_row = OVERLAPPING[OVERLAPPING["ts"] != "2024-06-09"]
+    twice = pd.concat([in_a_row, in_a_row])
+    assert lifecycle.assign_episodes(twice, **NO_RENEWAL)["episode"].tolist() == [
+        "become", "leave", "become", "am", "leave",
+    ]  # fmt: skip
+    never_ends = NO_RENEWAL | {"words": NONE | {"start": "start"}}
+    assert len(lifecycle.assign_episodes(OVERLAPPING, **never_ends)) > 0
 
 
 def test_ids_that_are_text_give_the_same_as_numbers() -> None:

@@ -6,14 +6,15 @@ the parts would be repeated into a huge query.
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import narwhals.stable.v2 as nw
+import pandas as pd
 
 from cxmeasure._frames import Lazy, as_number, fenced
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-_FAR: Final = 10**8
+_FAR: Final = date(9000, 1, 1).toordinal() - _EPOCH
 
 
 def day_number(day: date) -> int:
@@ -71,13 +72,44 @@ def with_snapshot(frame: Lazy, column: str, into: str, every: str | Sequence[int
     return fenced(frame.with_columns(end.alias(into)).drop(*parts))
 
 
-def with_snapshot_of(frame: Lazy, time: str, day: str, into: str, every: str | Sequence[int]) -> Lazy:
-    """Add the first snapshot on or after a timestamp whose day number is known: as `with_snapshot`."""
-    if every != "month":
-        return with_snapshot(frame, day, into, every)
-    month_after = nw.col(time).dt.truncate("1mo").dt.offset_by("1mo")
-    frame = with_day(frame.with_columns(month_after.alias(f"{into}_after")), f"{into}_after", into)
-    return frame.with_columns(nw.col(into) - 1).drop(f"{into}_after")
+def with_snapshot_of(frame: Lazy, time: str, into: str, every: str | Sequence[int]) -> Lazy:
+    """Add 0:00 of the first snapshot on or after a timestamp; `with_snapshot` gives its number."""
+    at = nw.col(time).dt
+    if every == "month":
+        return frame.with_columns(days_later(at.truncate("1mo").dt.offset_by("1mo"), -1).alias(into))
+    if every == "day":
+        return frame.with_columns(at.truncate("1d").alias(into))
+    day = f"{into}_day_number"
+    return with_date(with_snapshot(with_day(frame, time, day), day, day, every), day, into).drop(day)
+
+
+def with_period(frame: Lazy, time: str, into: str, every: str | Sequence[int]) -> Lazy:
+    """Add what tells the first snapshot on or after a timestamp with least work; `snapshot_days` reads it."""
+    if every in ("month", "day"):
+        return frame.with_columns(nw.col(time).dt.truncate("1mo" if every == "month" else "1d").alias(into))
+    return with_snapshot(with_day(frame, time, into), into, into, every)
+
+
+def snapshot_days(periods: "pd.Series[Any]", every: str | Sequence[int]) -> "pd.Series[Any]":
+    """Return the day numbers of the snapshots that `with_period` told."""
+    if every not in ("month", "day"):
+        return periods
+    return days_of(periods + pd.offsets.MonthEnd(0) if every == "month" else periods)
+
+
+def days_of(times: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return the day numbers of timestamps; missing stays missing."""
+    return (pd.to_datetime(times) - pd.Timestamp("1970-01-01")).dt.days
+
+
+def days_later(time: nw.Expr, days: int) -> nw.Expr:
+    """Return a timestamp as many whole days later."""
+    return time.dt.offset_by(f"{days}d")
+
+
+def midnight(day: date) -> nw.Expr:
+    """Return 0:00 of a day as a timestamp that means the same in every session."""
+    return nw.lit(day).cast(nw.Datetime("us"))
 
 
 def with_civil(frame: Lazy, column: str, prefix: str) -> Lazy:

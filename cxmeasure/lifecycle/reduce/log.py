@@ -12,10 +12,10 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from cxmeasure._arguments import closest
-from cxmeasure._frames import Lazy, adopt, as_number, collect, listed, refuse_if_empty
+from cxmeasure._frames import Lazy, adopt, as_number, collect, how_many, listed, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
-from cxmeasure.lifecycle.reduce.calendar import day_number, with_day, with_snapshot_of
-from cxmeasure.lifecycle.reduce.plan import SECONDS_A_DAY, Log, episodes_of, needs
+from cxmeasure.lifecycle.reduce.calendar import day_number, with_snapshot_of
+from cxmeasure.lifecycle.reduce.plan import Log, episodes_of, needs
 from cxmeasure.lifecycle.reduce.rules import END, Rules
 
 
@@ -27,7 +27,8 @@ def episode_rows(events: Any, log: Log) -> Lazy:
     TableError
         If a column is missing, or the log never holds an event that the rules speak of.
     DataError
-        If there is no row, a customer, time or event is missing, or a time lies after the end.
+        If there is no row, a customer, time or event is missing, a time lies after the end, or two
+        contracts of a customer overlap.
     """
     frame = adopt(
         events,
@@ -39,6 +40,7 @@ def episode_rows(events: Any, log: Log) -> Lazy:
         name="events",
     )
     last = _checked(frame, log)
+    _refuse_overlap(frame, log)
     return episodes_of(_by_snapshot(frame, log), log, last)
 
 
@@ -68,6 +70,39 @@ def _checked(frame: Lazy, log: Log) -> int:
     if absent:
         raise TableError(_unknown_word(frame, absent[0], log))
     return _last_snapshot(pd.Timestamp(row["at"]).date(), log)
+
+
+def _refuse_overlap(frame: Lazy, log: Log) -> None:
+    """Refuse a start while the contract before it has no end; an end and a start at once are a change."""
+    knows_ends = log.rules.has_contracts and log.words["start"] and log.words["end"]
+    if log.contracts_may_overlap or not knows_ends:
+        return
+    starts = frame.filter(_is_word(log, "start")).group_by("customer").agg(n=nw.len())
+    # Of one start a customer none can overlap: then the ends need not be read.
+    if not (collect(starts.select(nw.col("n").max()))["n"] > 1).any():
+        return
+    rows = frame.with_columns(starts=_is_word(log, "start"), ends=_is_word(log, "end"))
+    rows = rows.filter(nw.col("starts") | nw.col("ends"))
+    rows = rows.with_columns(as_number(nw.col("starts")), as_number(nw.col("ends")))
+    rows = rows.group_by("customer", "at").agg(nw.col("starts").max(), nw.col("ends").max())
+    rows = rows.with_columns(begins=nw.col("starts") - nw.col("ends"))
+    over: dict[str, Any] = {"order_by": "at"}
+    rows = rows.with_columns(
+        before=nw.col("at").shift(1).over("customer", **over),
+        began=nw.col("begins").shift(1).over("customer", **over),
+    )
+    found = rows.filter((nw.col("begins") == 1) & (nw.col("began") == 1)).select("customer", "before", "at")
+    first = collect(found.sort("customer", "at").head(1))
+    if first.empty:
+        return
+    n_customers = how_many(found, "customer")
+    who = first["customer"].tolist()[0]
+    before, at = (pd.Timestamp(first[name].iloc[0]).date().isoformat() for name in ("before", "at"))
+    raise DataError(
+        f"Customer {who!r} starts a contract on {at} while that of {before} has not ended; "
+        f"{n_customers:,} customer{'s do' if n_customers > 1 else ' does'} so. Merge contracts that overlap "
+        "into one, add the missing ends, or give contracts_may_overlap=True: then each start begins anew."
+    )
 
 
 def _is_word(log: Log, word: str) -> nw.Expr:
@@ -130,20 +165,24 @@ def _by_snapshot(frame: Lazy, log: Log) -> Lazy:
     counted, dated, first = needs(log.rules)
     words = list(dict.fromkeys([*counted, *dated, *first]))
     frame = _moments(frame.with_columns(at=nw.col("at").cast(nw.Datetime("us"))), words, log)
-    frame = with_snapshot_of(with_day(frame, "at", "day"), "at", "day", "snapshot", log.every)
-    at = nw.col("at").dt
-    clock = at.hour().cast(nw.Int64) * 3600 + at.minute().cast(nw.Int64) * 60 + at.second().cast(nw.Int64)
-    frame = frame.with_columns(second=nw.col("day") * SECONDS_A_DAY + clock)
     place = {word: i for i, word in enumerate(words)}
-    when = {word: nw.when(nw.col(f"is_{place[word]}") == 1).then(nw.col("second")) for word in words}
+    when = {word: nw.when(nw.col(f"is_{place[word]}") == 1).then(nw.col("at")) for word in words}
     frame = frame.with_columns(*(when[word].alias(f"at_{place[word]}") for word in words))
+    # A month is told by its first day until few rows are left.
+    is_month = log.every == "month"
+    frame = (
+        frame.with_columns(snapshot=nw.col("at").dt.truncate("1mo"))
+        if is_month
+        else with_snapshot_of(frame, "at", "snapshot", log.every)
+    )
     rows = frame.group_by("customer", "snapshot").agg(
         *(nw.col(f"is_{place[w]}").sum().alias(f"n_{w}") for w in counted),
         *(nw.col(f"at_{place[w]}").max().alias(f"last_{w}") for w in dated),
         *(nw.col(f"at_{place[w]}").min().alias(f"first_{w}") for w in first),
         nw.col("begins").max(),
-        nw.col("day").min(),
+        nw.col("at").min(),
     )
+    rows = with_snapshot_of(rows, "snapshot", "snapshot", log.every) if is_month else rows
     counts = [nw.col(f"n_{w}").cast(nw.Int64) for w in counted]
     return rows.with_columns(*counts) if counts else rows
 
@@ -153,9 +192,8 @@ def _moments(frame: Lazy, words: Sequence[str], log: Log) -> Lazy:
     begins = [_is_word(log, word) for word in log.rules.begins_with]
     flags = {f"is_{i}": _is_word(log, word) for i, word in enumerate(words)}
     flags["begins"] = nw.any_horizontal(*begins, ignore_nulls=True) if begins else nw.lit(True)
-    named = [nw.col(name) for name in flags if begins or name != "begins"]
-    rows = frame.with_columns(**flags)
-    rows = rows.filter(nw.any_horizontal(*named, ignore_nulls=True)) if named else rows
+    named = dict.fromkeys(own for word in [*words, *log.rules.begins_with] for own in log.words[word])
+    rows = frame.filter(nw.col("event").is_in(list(named) or [""])).with_columns(**flags)
     rows = rows.select("customer", "at", *(as_number(nw.col(name)) for name in flags))
     if any(_is_counted_on(log.rules, word) for word in words):
         # The same event twice counts once.

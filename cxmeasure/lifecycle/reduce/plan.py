@@ -7,18 +7,24 @@ between two rows, so that no table of customers × snapshots is ever made.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import narwhals.stable.v2 as nw
 
 from cxmeasure._frames import Lazy, fenced
-from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_date, with_snapshot
+from cxmeasure.lifecycle.reduce.calendar import (
+    days_later,
+    midnight,
+    whole,
+    with_date,
+    with_day,
+    with_snapshot_of,
+)
 from cxmeasure.lifecycle.reduce.rules import END, NEVER, Measure, Rules
 
-SECONDS_A_DAY: Final = 86_400
-_LONG_AGO: Final = -(10**6)
-_LATE: Final = 10**8 - 1
+_LONG_AGO: Final = date(1000, 1, 1)
+_LATE: Final = date(9000, 1, 1)
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
@@ -34,6 +40,7 @@ class Log:
     every: str | Sequence[int]
     known_from: date | None
     observed_until: date | None
+    contracts_may_overlap: bool = False
 
 
 def episodes_of(rows: Lazy, log: Log, last: int) -> Lazy:
@@ -60,12 +67,13 @@ def needs(rules: Rules) -> tuple[list[str], list[str], list[str]]:
 
 def _facts(rows: Lazy, log: Log, last: int) -> Lazy:
     """Add what the rules measure after each row's events, and the snapshots at which clocks run out."""
-    rows = rows.filter(nw.col("snapshot") <= last)
+    end = date.fromordinal(last + _EPOCH)
+    rows = rows.filter(nw.col("snapshot") <= midnight(end))
     counted, dated, first = needs(log.rules)
     over: dict[str, Any] = {"order_by": "snapshot"}
     rows = rows.with_columns(
-        *(nw.col(f"last_{w}").fill_null(_LONG_AGO * SECONDS_A_DAY).alias(f"latest_{w}") for w in dated),
-        *(nw.col(f"first_{w}").fill_null(_LATE * SECONDS_A_DAY).alias(f"earliest_{w}") for w in first),
+        *(nw.col(f"last_{w}").fill_null(midnight(_LONG_AGO)).alias(f"latest_{w}") for w in dated),
+        *(nw.col(f"first_{w}").fill_null(midnight(_LATE)).alias(f"earliest_{w}") for w in first),
     )
     # All of it in one window: engines sort anew for each.
     rows = rows.with_columns(
@@ -77,15 +85,14 @@ def _facts(rows: Lazy, log: Log, last: int) -> Lazy:
         *(nw.col(f"earliest_{w}").cum_min().over("customer", **over) for w in first),
         next=nw.col("snapshot").shift(-1).over("customer", **over),
         before=nw.col("snapshot").shift(1).over("customer", **over),
-    ).with_columns(nw.col("next").fill_null(last + 1))
+    ).with_columns(nw.col("next").fill_null(midnight(end + timedelta(days=1))))
     rows = _with_bases(rows, log.rules)
     measured = _measured(log.rules)
     rows = rows.with_columns(*measured) if measured else rows
     for i, measure in enumerate(log.rules.measures):
         if measure.is_clock:
-            for end in _ends(log.rules, i):
-                due = _due(measure, end)
-                rows = with_snapshot(rows.with_columns(due.alias("due")), "due", f"cut_{i}_{end}", log.every)
+            for limit in _ends(log.rules, i):
+                rows = with_snapshot_of(_with_due(rows, measure, limit), "due", f"cut_{i}_{limit}", log.every)
     return rows
 
 
@@ -121,14 +128,12 @@ def _measured(rules: Rules) -> list[nw.Expr]:
 
 
 def _latest(words: Sequence[str]) -> nw.Expr:
-    """Return the place of the word that came last; of two at the same second the one named last."""
+    """Return the place of the word that came last; of two at once the one named last."""
     which = nw.lit(len(words))
     top = nw.max_horizontal(*(nw.col(f"latest_{word}") for word in words))
     for place, word in enumerate(words):
         here = nw.col(f"latest_{word}")
-        which = (
-            nw.when((here == top) & (here > _LONG_AGO * SECONDS_A_DAY)).then(nw.lit(place)).otherwise(which)
-        )
+        which = nw.when((here == top) & (here > midnight(_LONG_AGO))).then(nw.lit(place)).otherwise(which)
     return which
 
 
@@ -138,16 +143,19 @@ def _ends(rules: Rules, position: int) -> list[int]:
     return sorted(ends - {0, END})
 
 
-def _due(measure: Measure, end: int) -> nw.Expr:
-    """Return the day on which a clock reaches `end`."""
-    last = whole(nw.col(f"latest_{measure.words[0]}"), SECONDS_A_DAY)
+def _with_due(rows: Lazy, measure: Measure, end: int) -> Lazy:
+    """Add the day on which a clock reaches `end` as the column ``due``."""
+    word = measure.words[0]
     if measure.kind == "days":
-        return last + end
-    n = nw.max_horizontal(f"so_far_{measure.words[0]}", nw.lit(1))
-    first = whole(nw.col(f"earliest_{measure.words[0]}"), SECONDS_A_DAY)
-    span = nw.max_horizontal(last - first, nw.lit(0))
+        return rows.with_columns(due=days_later(nw.col(f"latest_{word}"), end))
+    rows = with_day(with_day(rows, f"latest_{word}", "last_day"), f"earliest_{word}", "first_day")
+    n = nw.max_horizontal(f"so_far_{word}", nw.lit(1))
+    span = nw.max_horizontal(nw.col("last_day") - nw.col("first_day"), nw.lit(0))
     # Rounded up: the first whole day on which that many rhythms are over.
-    return last + whole((measure.days + span) * end + n - 1, n)
+    due = nw.col("last_day") + whole((measure.days + span) * end + n - 1, n)
+    return with_date(rows.with_columns(due_number=due), "due_number", "due").drop(
+        "last_day", "first_day", "due_number"
+    )
 
 
 def _changes(active: Lazy, log: Log, last: int) -> Lazy:
@@ -156,7 +164,7 @@ def _changes(active: Lazy, log: Log, last: int) -> Lazy:
     cuts = [f"cut_{i}_{end}" for i, m in enumerate(rules.measures) if m.is_clock for end in _ends(rules, i)]
     is_vague = nw.col("begins") == 0
     if log.known_from is not None:
-        is_vague = is_vague | (nw.col("day") < day_number(log.known_from))
+        is_vague = is_vague | (nw.col("at") < midnight(log.known_from))
     rows = active.with_columns(is_vague=is_vague & nw.col("before").is_null())
     rows = _at_points(rows, cuts) if cuts else rows.with_columns(start=nw.col("snapshot"))
     rows = fenced(rows.select("customer", "is_vague", "start", rule=_rule_at(rules, "start")))
@@ -166,9 +174,8 @@ def _changes(active: Lazy, log: Log, last: int) -> Lazy:
     over: dict[str, Any] = {"order_by": "start"}
     rows = rows.with_columns(came_from=nw.col("episode").shift(1).over("customer", **over))
     rows = rows.filter(nw.col("came_from").is_null() | (nw.col("came_from") != nw.col("episode")))
-    rows = with_date(rows, "start", "since")
     return rows.with_columns(
-        end=nw.col("since").shift(-1).over("customer", **over),
+        end=nw.col("start").shift(-1).over("customer", **over),
         next_episode=nw.col("episode").shift(-1).over("customer", **over),
     ).with_columns(
         is_vague=nw.col("came_from").is_null() & nw.col("is_vague"),
@@ -233,7 +240,7 @@ def _named(rows: Lazy, log: Log) -> Lazy:
     return rows.select(
         nw.col("customer").alias(log.customer_column),
         "episode",
-        nw.col("since").alias("start"),
+        "start",
         "end",
         "rule",
         "next_episode",

@@ -102,6 +102,11 @@ class Rules:
         """Return the episodes in the order in which the table first names them."""
         return tuple(dict.fromkeys(rule.episode for rule in self.rules))
 
+    @property
+    def has_contracts(self) -> bool:
+        """Whether they speak of contracts: a ``latest of`` names both ``start`` and ``end``."""
+        return any({"start", "end"} <= {*each.words} for each in self.measures if each.kind == "latest")
+
     def __repr__(self) -> str:
         return self.table.to_string(index=False)
 

@@ -11,10 +11,19 @@ import pandas as pd
 
 from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, opened, refuse_if_empty
 from cxmeasure.errors import DataError
-from cxmeasure.lifecycle.reduce.calendar import day_number, whole, with_civil, with_day, with_snapshot
+from cxmeasure.lifecycle.reduce.calendar import (
+    day_number,
+    days_of,
+    midnight,
+    snapshot_days,
+    whole,
+    with_day,
+    with_period,
+)
 
 GONE: Final = ""
 _OPEN: Final = 10**7
+_FAR: Final = date(2200, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +59,33 @@ def tally_spells(episodes: Any, spells: Spells) -> tuple[pd.DataFrame, int]:
         two episodes of a customer overlap.
     """
     frame, names = adopted(episodes, spells)
-    frame = with_day(with_day(frame, "start", "from"), "end", "to")
-    order: dict[str, Any] = {"order_by": ["from", "to"]}
-    frame = frame.with_columns(to=nw.col("to").fill_null(_OPEN))
-    frame = frame.with_columns(reach=nw.col("to").shift(1).over("customer", **order))
-    frame, sums, tops = _with_flags(frame, names)
-    frame = with_snapshot(with_snapshot(frame, "from", "start", spells.every), "to", "end", spells.every)
+    frame = _in_days(frame, names)
+    frame = frame.with_columns(reach=nw.col("to").shift(1).over("customer", order_by=["from", "to"]))
+    frame, sums, tops = _with_flags(frame, names, midnight(_FAR))
+    frame = with_period(with_period(frame, "from", "start", spells.every), "to", "end", spells.every)
     frame = frame.with_columns(is_seen=as_number(nw.col("start") < nw.col("end")))
     frame = _with_cohort(_with_next(frame), spells.cohort)
     keys = [*spells.keys, "episode", "start", "end", "next"]
     group = frame.group_by(*keys, "is_seen")
     # Counted and checked in one query: a lazy table may stand for a whole log.
     tally = collect(group.agg(*(nw.col(x).sum() for x in sums), *(nw.col(x).max() for x in tops)))
+    for name in tops:
+        tally[name] = days_of(tally[name])
     last = _refused(tally[sums].sum(), tally[tops].max(), spells)
+    for name in ("start", "end"):
+        tally[name] = snapshot_days(tally[name], spells.every)
     tally = tally[(tally["is_seen"] == 1) & (tally["start"] <= last)].rename(columns={"rows": "n"})
     tally["next"] = tally["next"].where(tally["end"] <= last, GONE).fillna(GONE)
     tally["end"] = tally["end"].clip(upper=last + 1)
     tally[["start", "end", "n"]] = tally[["start", "end", "n"]].astype("int64")
     return tally.groupby(keys, dropna=False)["n"].sum().reset_index(), last
+
+
+def _in_days(frame: Lazy, names: Sequence[str]) -> Lazy:
+    """Add ``from`` and ``to`` at 0:00 of their days; of what has no end a far one."""
+    whole = {"from": "start", "to": "end"} | ({"until_day": "until"} if "until" in names else {})
+    at = {into: nw.col(name).cast(nw.Datetime("us")).dt.truncate("1d") for into, name in whole.items()}
+    return frame.with_columns(**at).with_columns(nw.col("to").fill_null(midnight(_FAR)))
 
 
 def _with_next(frame: Lazy) -> Lazy:
@@ -102,12 +120,14 @@ def adopted(episodes: Any, spells: Spells) -> tuple[Lazy, list[str]]:
 
 def checked(frame: Lazy, spells: Spells, names: Sequence[str]) -> int:
     """Return the last snapshot of the observation; refuse rows that cannot be episodes."""
-    seen, sums, tops = _with_flags(frame, names)
+    if "until" in names:
+        frame = with_day(frame, "until", "until_day")
+    seen, sums, tops = _with_flags(frame, names, nw.lit(_OPEN))
     row = collect(seen.select(*(nw.col(x).sum() for x in sums), *(nw.col(x).max() for x in tops))).iloc[0]
     return _refused(row[sums], row[tops], spells)
 
 
-def _with_flags(frame: Lazy, names: Sequence[str]) -> tuple[Lazy, list[str], list[str]]:
+def _with_flags(frame: Lazy, names: Sequence[str], far: nw.Expr) -> tuple[Lazy, list[str], list[str]]:
     """Add what is wrong with each row as 0 or 1, and the last days it knows of; return their names."""
     flags = {
         "n_nobody": nw.col("customer").is_null(),
@@ -119,11 +139,9 @@ def _with_flags(frame: Lazy, names: Sequence[str]) -> tuple[Lazy, list[str], lis
     frame = frame.with_columns(
         rows=nw.lit(1),
         began=nw.col("from"),
-        ended=nw.when(nw.col("to") < _OPEN).then(nw.col("to")),
+        ended=nw.when(nw.col("to") < far).then(nw.col("to")),
         **{name: as_number(flag.fill_null(False)) for name, flag in flags.items()},
     )
-    if "until" in names:
-        frame = with_day(frame, "until", "until_day")
     tops = ["began", "ended", *(["until_day"] if "until" in names else [])]
     return frame, ["rows", *flags], tops
 
@@ -152,8 +170,8 @@ def _with_cohort(frame: Lazy, cohort: str) -> Lazy:
     if cohort == "all":
         return frame
     frame = frame.with_columns(first=nw.col("from").min().over("customer"))
-    frame = with_civil(frame, "first", "first_")
-    year, month = nw.col("first_year"), nw.col("first_month")
+    first = nw.col("first").dt
+    year, month = first.year().cast(nw.Int64), first.month().cast(nw.Int64)
     number = {
         "month": year * 100 + month,
         "quarter": year * 100 + whole(month + 2, 3),
