@@ -131,6 +131,10 @@ def test_every_page_leads_on_by_a_link_that_is_there(page: str) -> None:
     links = re.findall(r"\]\(([\w./-]+\.(?:ipynb|md))\)", following)
     assert links, following
     assert all((path.parent / link).exists() for link in links)
+    for name, link in re.findall(r"\[([^\]]+\?)\]\(([\w./-]+\.ipynb)\)", text):
+        heading = re.search(r"^# (.+)$", markdown(path.parent / link), re.MULTILINE)
+        assert heading
+        assert name == heading.group(1), f"{link} is called {heading.group(1)}"
 
 
 def test_pages_refer_to_one_another_by_labels_that_are_there() -> None:
