@@ -11,6 +11,7 @@ python3 run.py trial           set up, try the intervals where the truth is know
 python3 run.py check           set up, lint, format check, types
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ import sys
 import time
 import venv
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 ROOT = Path(__file__).resolve().parent
 ENV = ROOT / ".venv"
@@ -49,7 +50,10 @@ def main(job: str = "help", *rest: str) -> int:
         return 0
     if job not in jobs:
         stop("There is no job {!r}; the jobs are {}.".format(job, ", ".join(jobs)))
+    place = wait_for_my_turn()
     set_up()
+    if job not in ("book", "test", "store", "data"):
+        place.close()  # it writes into no folder that another job writes into
     return jobs[job](*rest)
 
 
@@ -151,6 +155,37 @@ def check(*rest: str) -> int:
     return len(failed)
 
 
+def wait_for_my_turn() -> IO[str]:
+    """Return a locked file: until it is closed, or this process ends, other run.py of this folder wait."""
+    try:
+        place = (ROOT / ".run.lock").open("a", encoding="utf-8")
+    except OSError as error:
+        stop(f"This folder cannot be written to ({error.strerror}); copy the project to a folder of yours.")
+    is_told = False
+    while not is_locked(place):
+        if not is_told:
+            tell("Another run.py is at work in this folder; this one waits for it. Ctrl-C gives up.")
+            is_told = True
+        time.sleep(0.2)
+    return place
+
+
+def is_locked(place: IO[str]) -> bool:
+    """Lock a file unless another process has; the system unlocks it when this one ends, however it ends."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(place.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def set_up() -> None:
     """Make the pinned environment, or leave it alone when it is whole and current."""
     wanted = fingerprint()
@@ -168,7 +203,10 @@ def set_up() -> None:
         READY.unlink(missing_ok=True)
         venv.create(ENV, with_pip=True, clear=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        stop(f"The folder .venv could not be made: {error}.")
+        stop(
+            f"The folder .venv could not be made: {error}. Look at the room on the disk and at the rights of "
+            "this folder, then run the same command again."
+        )
     # Without compiling everything beforehand: Python compiles what is used, when it is used.
     install("--no-compile", "--require-hashes", "-r", "requirements.lock")
     install("--no-deps", "--no-build-isolation", "-e", ".")
@@ -244,3 +282,7 @@ if __name__ == "__main__":
         sys.exit(main(*sys.argv[1:]))
     except KeyboardInterrupt:
         stop("Stopped by you. Run the same command again to go on.", 130)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            stop("The disk is full. Make room, then run the same command again.")
+        stop(f"The system refused: {error}. Put that right, then run the same command again.")

@@ -1,10 +1,15 @@
 """run.py: plain sentences, the right exit status, no half-made environment that passes for a whole one."""
 
 import importlib.util
+import os
+import resource
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -104,3 +109,98 @@ def test_every_page_of_the_contents_is_looked_for_after_a_build(run: ModuleType)
     names = [page.relative_to(run.ROOT / "_build" / "html").as_posix() for page in run.pages()]
     assert names[0] == "book/index.html"
     assert "book/start/start-here.html" in names
+
+
+SLOW = """#!/bin/sh
+echo begins >> log
+sleep 1
+echo ends >> log
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, run: ModuleType) -> Path:
+    """Return a project folder of an awkward name, whose environment looks whole and does nothing but wait."""
+    place = tmp_path / "ein Ordner, 数 & Größe"
+    place.mkdir()
+    for name in ("run.py", "requirements.lock", "pyproject.toml", "_toc.yml"):
+        (place / name).write_bytes((ROOT / name).read_bytes())
+    run.ROOT = place
+    binaries = place / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    (binaries / "python").write_text(SLOW, encoding="utf-8")
+    (binaries / "python").chmod(0o755)
+    (place / ".venv" / ".ready").write_text(run.fingerprint(), encoding="utf-8")
+    return place
+
+
+def started(folder: Path, *words: str, **how: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(folder / "run.py"), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **how,
+    )
+
+
+def log(folder: Path) -> list[str]:
+    return (folder / "log").read_text(encoding="utf-8").split() if (folder / "log").exists() else []
+
+
+def until_work_begins(folder: Path) -> None:
+    for _ in range(200):
+        if log(folder):
+            return
+        time.sleep(0.05)
+    pytest.fail("no work was begun")
+
+
+def test_two_at_once_work_one_after_the_other_in_a_folder_of_any_name(folder: Path) -> None:
+    first = started(folder, "data")
+    until_work_begins(folder)
+    second = started(folder, "store")
+    said = second.communicate(timeout=60)[0]
+    assert "Another run.py is at work in this folder; this one waits for it." in said
+    first.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert log(folder) == ["begins", "ends"] * 2
+
+
+def test_a_killed_run_leaves_the_place_to_the_next(folder: Path) -> None:
+    first = started(folder, "data")
+    until_work_begins(folder)
+    first.send_signal(signal.SIGKILL)
+    first.communicate(timeout=60)
+    said = started(folder, "data").communicate(timeout=60)
+    assert "Another run.py" not in said[0]
+    assert not said[1]
+
+
+def test_ctrl_c_ends_in_a_sentence_and_takes_its_child_along(folder: Path) -> None:
+    first = started(folder, "data", start_new_session=True)
+    until_work_begins(folder)
+    os.killpg(first.pid, signal.SIGINT)
+    said = first.communicate(timeout=60)[1]
+    assert (first.returncode, said) == (130, "run.py: Stopped by you. Run the same command again to go on.\n")
+    time.sleep(1.2)
+    assert log(folder) == ["begins"], "the child went on"
+
+
+def test_a_full_disk_ends_in_a_sentence_and_the_next_run_sets_up_anew(folder: Path) -> None:
+    (folder / ".venv" / ".ready").write_text("half", encoding="utf-8")
+    full = started(folder, "check", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    said = full.communicate(timeout=60)[1]
+    assert full.returncode == 1
+    assert "Traceback" not in said
+    assert "The folder .venv could not be made" in said
+    assert not (folder / ".venv" / ".ready").exists(), "the next run would take the half for the whole"
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_so(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "ROOT", Path("/proc/self"))
+    with pytest.raises(SystemExit):
+        run.wait_for_my_turn()
+    assert "This folder cannot be written to" in capsys.readouterr().err
