@@ -72,7 +72,9 @@ def projected_retention(
     of the best support. They know the edges: where churn does not fall, α and β run to infinity (equal
     customers) and the interval has one end only. Over 100 to 10,000 customers and 4 to 12 periods they
     cover survival at the horizon in .93 to .97 of samples; delta-method intervals fall to .85.
-    ``survivors`` has a prediction interval, which also holds the scatter of the customers themselves.
+    ``survivors`` has a prediction interval, which also holds the scatter of the customers themselves. Where
+    all customers are equal, the edge of the model, it held in .79 of 151 simulated samples only (500
+    customers, five periods, five ahead): the projection can then err upward alone.
 
     The draws weigh α and β by their likelihood, over an even spread of the first retention rate and of
     1/(1 + β); their quantiles come near the intervals and are not the same.
