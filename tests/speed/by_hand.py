@@ -1,5 +1,7 @@
 """The reductions as somebody would write them for one engine only: same plans, same results.
 
+What the package refuses in a log is refused here too, in a query before the plan: both carry the same.
+
 Each function takes the path of a Parquet file and returns a pandas table or number that can be compared.
 """
 
@@ -10,6 +12,13 @@ import polars as pl
 LAST = "2023-12-31"
 DRIVERS = [f"d{i}" for i in range(8)]
 
+NAMES = ["need", "orientate", "become", "am", "stay", "loyal", "leave"]
+RULES = [
+    "has a need", "looks around", "contract is new", "first term runs", "has renewed",
+    "has renewed four times", "contract ended",
+]  # fmt: skip
+WORDS = ("orientation", "start", "renewal", "end")
+
 _EPISODES = """
 with named as (
   select customer_id c, ts, max(event = 'start')::int s, max(event = 'renewal')::int r,
@@ -19,8 +28,7 @@ rows as (
   select * from named
   union all select customer_id, min(ts), 0, 0, 0, 0 from '{path}' group by 1),
 months as (
-  select c, last_day(ts) i, date_trunc('second', max(ts) filter (s = 1)) ls,
-         date_trunc('second', max(ts) filter (r = 1)) lr, date_trunc('second', max(ts) filter (e = 1)) le,
+  select c, last_day(ts) i, max(ts) filter (s = 1) ls, max(ts) filter (r = 1) lr, max(ts) filter (e = 1) le,
          sum(o)::int o, sum(r)::int r, max(s | o) begins
   from rows group by 1, 2),
 far as (
@@ -64,8 +72,40 @@ from next group by 1, 2, 3, 4
 """
 
 
+_AS_TEXT = """
+select customer_id, {names}[e + 1] episode, start::timestamp as start, "end"::timestamp as "end",
+       {rules}[e + 1] rule,
+       {names}[next + 1] next_episode, not vague is_start_known, is_open, date '{last}' observed_until
+from ({episodes})
+"""
+
+
+def _checked(path):
+    """Refuse a log that the package would refuse, from DuckDB."""
+    seen = ", ".join(f"max((event = '{word}')::int)" for word in WORDS)
+    nulls = ", ".join(f"sum(({name} is null)::int)" for name in ("customer_id", "ts", "event"))
+    n, *rest, latest = duckdb.sql(f"select count(*), {nulls}, {seen}, max(ts) from '{path}'").fetchall()[0]
+    _refuse(n == 0 or any(rest[:3]) or not all(rest[3:]) or f"{latest:%Y-%m-%d}" > LAST)
+    twice = f"select max(n) from (select count(*) n from '{path}' where event = 'start' group by customer_id)"
+    if duckdb.sql(twice).fetchall()[0][0] > 1:
+        overlap = f"""
+            with moments as (
+              select customer_id c, ts, max((event = 'start')::int) - max((event = 'end')::int) b
+              from '{path}' where event in ('start', 'end') group by 1, 2),
+            rows as (select *, lag(b) over (partition by c order by ts) was from moments)
+            select c from rows where b = 1 and was = 1 order by c limit 1"""
+        _refuse(duckdb.sql(overlap).fetchall())
+
+
+def _refuse(is_bad):
+    if is_bad:
+        raise ValueError("this log cannot be read")
+
+
 def sql_episodes(path):
-    return duckdb.sql(_EPISODES.format(path=path)).materialize()
+    _checked(path)
+    episodes = _EPISODES.format(path=path)
+    return duckdb.sql(_AS_TEXT.format(episodes=episodes, names=NAMES, rules=RULES, last=LAST)).materialize()
 
 
 def _month(days):
@@ -73,10 +113,12 @@ def _month(days):
 
 
 def sql_occupancy(path):
+    _checked(path)
     return _filled(duckdb.sql(_SPELLS.format(episodes=_EPISODES.format(path=path))).df())[0]
 
 
 def sql_transitions(path):
+    _checked(path)
     return _filled(duckdb.sql(_SPELLS.format(episodes=_EPISODES.format(path=path))).df())[1]
 
 
@@ -176,8 +218,41 @@ def sql_paths(path):
     return tied, lengths, touched, moves
 
 
+def _polars_checked(path):
+    """Refuse a log that the package would refuse, from Polars."""
+    c, events = pl.col, pl.scan_parquet(path).select("customer_id", "ts", "event")
+    seen = events.select(
+        pl.len(),
+        *(c(name).is_null().sum().alias(f"no_{name}") for name in ("customer_id", "ts", "event")),
+        *((c("event") == word).any().alias(word) for word in WORDS),
+        latest=c("ts").max(),
+    ).collect(engine="streaming").row(0, named=True)  # fmt: skip
+    bad = seen["no_customer_id"] + seen["no_ts"] + seen["no_event"] + (seen["len"] == 0)
+    _refuse(bad or not all(seen[word] for word in WORDS) or f"{seen['latest']:%Y-%m-%d}" > LAST)
+    starts = events.filter(c("event") == "start").group_by("customer_id").agg(n=pl.len())
+    if starts.select(c("n").max()).collect(engine="streaming").item() > 1:
+        moments = events.filter(c("event").is_in(["start", "end"])).group_by("customer_id", "ts")
+        turns = {word: (c("event") == word).any().cast(pl.Int64) for word in ("start", "end")}
+        rows = moments.agg(**turns).with_columns(b=c("start") - c("end"))
+        rows = rows.with_columns(was=c("b").shift(1).over("customer_id", order_by="ts"))
+        found = rows.filter((c("b") == 1) & (c("was") == 1)).sort("customer_id").head(1)
+        _refuse(len(found.collect(engine="streaming")))
+
+
 def polars_episodes(path):
-    return _polars_episodes(path).collect(engine="streaming")
+    _polars_checked(path)
+    c = pl.col
+    named = {name: dict(enumerate(names)) for name, names in (("e", NAMES), ("rule", RULES), ("next", NAMES))}
+    text = {
+        name: c("e" if name == "rule" else name).replace_strict(own, return_dtype=pl.String)
+        for name, own in named.items()
+    }
+    rows = _polars_episodes(path).select(
+        "customer_id", episode=text["e"], start=c("start").cast(pl.Datetime("us")),
+        end=c("end").cast(pl.Datetime("us")), rule=text["rule"], next_episode=text["next"],
+        is_start_known=~c("vague"), is_open=c("end").is_null(), observed_until=pl.date(2023, 12, 31),
+    )  # fmt: skip
+    return rows.collect(engine="streaming")
 
 
 def _polars_episodes(path):
@@ -193,7 +268,7 @@ def _polars_episodes(path):
         .with_columns(**{name: pl.lit(0, pl.Int64) for name in flags})
     )
     rows = pl.concat([named.select("customer_id", "ts", *flags), first])
-    rows = rows.with_columns(i=c("ts").dt.month_end().dt.date(), at=c("ts").dt.truncate("1s"))
+    rows = rows.with_columns(i=c("ts").dt.month_end().dt.date(), at=c("ts"))
     rows = rows.with_columns(
         **{f"l{name}": pl.when(c(name) == 1).then("at") for name in "sre"}, begins=c("s") | c("o")
     )
@@ -263,10 +338,12 @@ def _polars_spells(path):
 
 
 def polars_occupancy(path):
+    _polars_checked(path)
     return _filled(_polars_spells(path))[0]
 
 
 def polars_transitions(path):
+    _polars_checked(path)
     return _filled(_polars_spells(path))[1]
 
 

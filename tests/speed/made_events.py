@@ -99,6 +99,10 @@ def _events(customer, has_started, has_ended, rng):
         np.searchsorted(_BEFORE, u, side="right").clip(0, 2),
     )
     event[has_ended[customer]] = 0
+    begun = np.flatnonzero(event == 2)
+    again = np.ones(len(begun), bool)
+    again[np.unique(customer[begun], return_index=True)[1]] = False
+    event[begun[again]] = 0  # one contract at a time
     has_started[customer[event == 2]] = True
     has_ended[customer[event == 6]] = True
     return event
