@@ -9,8 +9,9 @@ import pytest
 from cxmeasure.exercises import exercises
 
 ROOT = Path(__file__).resolve().parents[2]
-# Pages that are no chapter: the front, the company without exercises, the speed a page of figures.
-NO_CHAPTER = {"index", "the-company", "how-fast-how-far"}
+# Pages that are no chapter: the front, the company without exercises, speed and trust pages of figures.
+NO_CHAPTER = {"index", "the-company", "how-fast-how-far", "can-you-trust-an-interval-here"}
+NO_CHAPTER |= {"when-one-machine-is-not-enough"}
 CHAPTERS = [
     path
     for path in sorted((ROOT / "book").rglob("*.ipynb"))

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 NOTEBOOKS = sorted(path for path in BOOK.rglob("*.ipynb") if "_site" not in path.parts)
 COUNTS = {"S0": 54, "S1": 72, "S2": 142, "S3": 22, "S4": 25}
 LABEL = re.compile(r"\]\(#([\w-]+)\)")
-# The front and the pages of the start teach no chapter of the curriculum: they have no claims to answer.
 JUDGED = {"holds", "fails", "not settled"}
 # What an article says of others and its source does not: the page and place that put it right, and a word
 # or the source by which it does. The curriculum counts them in this order.
@@ -58,14 +58,7 @@ CORRECTIONS = {
         "not the wording",
     ),
 }
-NO_CLAIMS = {
-    "index",
-    "start-here",
-    "three-questions",
-    "the-company",
-    "how-fast-how-far",
-    "can-you-trust-an-interval-here",
-}
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
 
 def extension() -> Any:
@@ -95,7 +88,13 @@ def claims_cells(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in cells if "claims" in cell.get("metadata", {}).get("tags", [])]
 
 
-CHAPTERS = [path for path in NOTEBOOKS if path.stem not in NO_CLAIMS]
+# The front, the pages of the start and those to look things up in teach no chapter: no claims to answer.
+CHAPTERS = [
+    ROOT / f"{chapter['file']}.ipynb"
+    for part in TOC["parts"]
+    if part["caption"] not in {"Start", "Back matter"}
+    for chapter in part["chapters"]
+]
 ANSWERS = {path.stem: list(claims.answers(notebook(path), path.stem)) for path in CHAPTERS}
 KEYS = set(re.findall(r"^@\w+\{([^,]+),", (BOOK / "references.bib").read_text("utf-8"), re.MULTILINE))
 WITH_ANSWERS = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

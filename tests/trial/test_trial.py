@@ -57,6 +57,15 @@ def test_every_estimator_with_an_interval_is_tried_where_it_holds_and_where_it_d
 
 
 @pytest.mark.parametrize("wing", WINGS)
+def test_the_stored_trial_and_its_page_have_every_estimator(wing):
+    root = HERE.parents[1]
+    stored = set(pd.read_csv(root / "data" / "trial" / f"{wing}.csv")["function"])
+    assert stored == {each.function for each in SCENARIOS[wing]}
+    page = (root / "book" / "can-you-trust-an-interval-here.ipynb").read_text(encoding="utf-8")
+    assert all(f"trust-{wing}-{function}" in page for function in stored)
+
+
+@pytest.mark.parametrize("wing", WINGS)
 def test_no_two_scenarios_have_the_same_name(wing):
     names = [(each.function, each.name) for each in SCENARIOS[wing]]
     assert len(names) == len(set(names))

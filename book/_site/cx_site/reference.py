@@ -5,6 +5,7 @@ whose code uses it, and the strip of a chapter links what it lists to the entry.
 """
 
 import ast
+import csv
 import inspect
 import json
 import re
@@ -23,6 +24,8 @@ from cx_site.claims import title_of
 from cx_site.pictures import picture
 
 FOLDER = "book/reference/"
+TRIAL = "book/can-you-trust-an-interval-here"
+"""The page that says how often the intervals hold; its table has an anchor for each function."""
 PARTS = {
     "survey": ("cxmeasure.survey", "cxmeasure.survey.chart"),
     "touchpoints": ("cxmeasure.touchpoints", "cxmeasure.touchpoints.chart"),
@@ -32,6 +35,7 @@ PARTS = {
 ROOTS = {"survey", "touchpoints", "lifecycle", "lantern"}
 
 _MARK = re.compile(r"^% cx: reference ([\w.]+)$", re.MULTILINE)
+_INTERVALS = re.compile(r"Intervals: \d+%\.")
 
 
 def _chain(node: ast.expr) -> list[str]:
@@ -108,6 +112,15 @@ def _listed(root: Path) -> list[str]:
 _USES: dict[Path, dict[str, list[tuple[str, str]]]] = {}
 
 
+def tried(root: Path) -> set[str]:
+    """Return the functions whose intervals were tried, such as `survey.metric`."""
+    found = set()
+    for path in sorted((root / "data" / "trial").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as rows:
+            found |= {f"{path.stem}.{row['function']}" for row in csv.DictReader(rows) if "function" in row}
+    return found
+
+
 def _where(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
     """Add to a docstring the picture of its example, and the chapters in which its function is used."""
     root = Path(app.srcdir)
@@ -118,6 +131,10 @@ def _where(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: l
         said = f"What the example returns last, drawn by :py:obj:`{chart} <cxmeasure.{chart}>`:"
         lines += ["", said, "", ".. raw:: html", "", *(f"   {line}" for line in html.splitlines()), ""]
     known = app.env.found_docs
+    short = name.removeprefix("cxmeasure.")
+    if what == "function" and TRIAL in known and short in tried(root):
+        anchor = f"../{TRIAL.removeprefix('book/')}.html#trust-{short.replace('.', '-')}"
+        lines += ["", f"**How often its interval holds** `Can you trust an interval here? <{anchor}>`__", ""]
     pages = [use for use in _USES[root].get(name.removeprefix("cxmeasure."), []) if use[0] in known]
     if what in {"function", "class", "data"} and pages:
         links = " · ".join(f":doc:`{title} </{page}>`" for page, title in pages)
@@ -139,6 +156,17 @@ def _strip_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 link += word
 
 
+def _trial_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Link what a result's display says of its intervals to how often they hold."""
+    if TRIAL not in app.env.found_docs:
+        return
+    link = f'<a href="{app.builder.get_relative_uri(docname, TRIAL)}">How often such intervals hold</a>.'
+    for raw in doctree.findall(nodes.raw):
+        text = raw.astext()
+        if raw.get("format") == "html" and 'class="cx-result"' in text:
+            raw.children[:] = [nodes.Text(_INTERVALS.sub(rf"\g<0> {link}", text))]
+
+
 def _short_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:  # noqa: ARG001
     """Show `survey.metric`, as a reader writes it, for `cxmeasure.survey.metric`."""
     for prefix in doctree.findall(addnodes.desc_addname):
@@ -152,6 +180,7 @@ def _resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         _short_names(app, doctree, docname)
     else:
         _strip_links(app, doctree, docname)
+        _trial_links(app, doctree, docname)
 
 
 def _outdated(
