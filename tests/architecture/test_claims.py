@@ -14,7 +14,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
-NOTEBOOKS = sorted(path for path in BOOK.rglob("*.ipynb") if "_site" not in path.parts)
 COUNTS = {"S0": 54, "S1": 72, "S2": 142, "S3": 22, "S4": 25}
 LABEL = re.compile(r"\]\(#([\w-]+)\)")
 JUDGED = {"holds", "fails", "not settled"}
