@@ -486,6 +486,30 @@ def tilted(n, size=1, *, assumed=0.2, **choices):
 add("sensitivity", "tilt, the right one, 1,000 invitations", "easy")(tilted(1_000))
 add("sensitivity", "tilt, the right one, 80 invitations", "small n")(tilted(80))
 add("sensitivity", "tilt, three a customer, declared", "clustered")(tilted(200, 3, cluster_column="who"))
+
+
+def much_alike(rng, rows, size=3, share=0.8):
+    """Return rows in families of `size`, each the same as its family's first with the chance `share`.
+
+    What holds of a row drawn alone holds of one of a family; only families are independent.
+    """
+    place = np.arange(len(rows))
+    first = place - place % size
+    at = np.where(rng.random(len(rows)) < share, first, place)
+    return rows.iloc[at].reset_index(drop=True).assign(who=place // size)
+
+
+@add("sensitivity", "tilt, 200 customers of three, much alike", "clustered")
+def _(rng):
+    shares = (0.4, 0.35, 0.25)
+    y = scores(rng, 600, shares)
+    answered = rng.random(600) < 1 / (1 + np.exp(0.5 - 0.2 * (y - 7.5)))
+    rows = much_alike(rng, pd.DataFrame({"ltr": np.where(answered, y, np.nan)}))
+    return Sample(
+        survey.sensitivity(rows, g1=[0.2], g2=[0.0], cluster_column="who").table, {"nps": nps(shares)}
+    )
+
+
 add("sensitivity", "broken: tilt, three a customer, not declared", "assumption broken", holds=False)(
     tilted(200, 3)
 )
@@ -623,6 +647,18 @@ add("response_curve", "flat, 1,000 invitations", "easy")(curved(1_000, 0.0))
 add("response_curve", "flat, four a customer, declared", "clustered")(
     curved(150, 0.0, 4, cluster_column="who")
 )
+
+
+@add("response_curve", "flat, 150 customers of three, much alike", "clustered")
+def _(rng):
+    rows = pd.DataFrame({"use": rng.uniform(0, 10, 450), "has_answered": rng.random(450) < 0.2})
+    table = survey.response_curve(
+        much_alike(rng, rows), proxy_column="use", proxy_kind="behaviour", cluster_column="who"
+    ).table
+    said = table["note"].iloc[-1].startswith("U-shaped")
+    return Sample(table, {"slope at the low end": 0.0, "slope at the high end": 0.0}, alarm=bool(said))
+
+
 add("response_curve", "broken: flat, four a customer, not declared", "assumption broken", holds=False)(
     curved(150, 0.0, 4)
 )

@@ -257,6 +257,13 @@ def contact_fatigue(result: Estimates, *, title: str | None = None) -> alt.Layer
     >>> survey.chart.contact_fatigue(survey.contact_fatigue(sent, arm_column="quiet_days")).description
     'arm 0 15.0, 95% interval 10.7 to 20.6, from 200 invitations. arm 90 25.0, 95% interval 17.5 to 34.4,
     from 100 invitations.'
+    >>> again = pd.DataFrame({
+    ...     "customer": [1, 1, 2, 2, 3, 3], "earlier": [0, 1] * 3,
+    ...     "has_answered": [True, False, True, True, True, False],
+    ... })
+    >>> slope = survey.contact_fatigue(again, prior_column="earlier", customer_column="customer")
+    >>> survey.chart.contact_fatigue(slope).title.text
+    ['One earlier invitation moves the response by −66.7 in 100']
     """
     table = result.table
     is_rate = table["term"] == "response rate"
@@ -266,12 +273,18 @@ def contact_fatigue(result: Estimates, *, title: str | None = None) -> alt.Layer
     rows = rows.sort_values("estimate", kind="stable")
     low, high = rows.iloc[0], rows.iloc[-1]
     said = f"{high['label']}: {high['estimate']:.0f} in 100 answer; {low['label']}: {low['estimate']:.0f}"
-    if len(rows) == 1:
-        said = f"Each step of log(1 + earlier invitations) moves the response by {low['estimate']:.1f} in 100"
+    subtitle = f"With {result.conf_level:.0%} intervals, clustered by customer where one is given"
+    if not is_rate.any():
+        # A step of log(1 + earlier invitations) is nobody's unit: from none to one it is log 2.
+        columns = ["estimate", "conf_low", "conf_high"]
+        rows = rows.assign(label="one earlier invitation")
+        rows[columns] = np.log(2) * rows[columns]
+        said = f"One earlier invitation moves the response by {rows['estimate'].iloc[0]:+.1f} in 100"
+        subtitle = f"Each customer against itself, no experiment; {result.conf_level:.0%} interval"
     return _charts.forest(
         rows,
         title=title or said,
-        subtitle=f"With {result.conf_level:.0%} intervals, clustered by customer where one is given",
+        subtitle=subtitle,
         axis="of 100 invitations",
         description=_spoken(rows, result, "invitations"),
     )
