@@ -138,6 +138,12 @@ def listed(values: Sequence[object], *, most: int = 5) -> str:
     return head + (f" and {len(values) - most} more" if len(values) > most else "")
 
 
+def told(counts: Mapping[str, int]) -> str:
+    """Return what is wrong with how many, leaving out what is wrong with none: ``"3 are infinite"``."""
+    found = [f"{n:,} {fault}" for fault, n in counts.items() if n]
+    return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
+
+
 def called(dtype: nw.dtypes.DType) -> str:
     """Say what a type is in words: engines call the same type by different names."""
     words = {

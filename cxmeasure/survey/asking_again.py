@@ -269,7 +269,9 @@ def _extrapolated(
 ) -> pd.DataFrame:
     n, last = waves["n"].to_numpy(float), len(waves) - 1
     if n_invited < n.sum():
-        raise ArgumentError(f"n_invited={n_invited:,} is less than the {n.sum():,.0f} who answered.")
+        raise ArgumentError(
+            f"n_invited={n_invited:,} is less than the {n.sum():,.0f} who answered; count everybody invited."
+        )
     share = n / n_invited
     share[last] += 1 - n.sum() / n_invited
     estimate = float(share @ waves["estimate"])

@@ -146,7 +146,9 @@ def control_chart(
 def _refuse_bad(tally: pd.DataFrame, keys: pd.DataFrame, period_column: str, baseline: int | None) -> None:
     if keys[period_column].isna().any():
         lost = int((tally["n"] + tally["n_missing"])[keys[period_column].isna()].sum())
-        raise DataError(f"{period_column!r} is missing for {lost:,} answers; say of each when it came.")
+        raise DataError(
+            f"{period_column!r} is missing for {lost:,} of the answers; say of each when it came."
+        )
     if len(tally) < _LEAST:
         raise DataError(f"{len(tally)} periods are too few for limits; give at least {_LEAST}.")
     if (tally["n"] == 0).any():

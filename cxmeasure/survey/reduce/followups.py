@@ -91,16 +91,16 @@ def _beyond(column: str, coding: Coding) -> nw.Expr:
 def _refuse_bad(total: pd.Series, responded_column: str, drawn_column: str, follow_up_column: str) -> None:
     if wrongly := int(total["wrongly"]):
         raise DataError(
-            f"{wrongly:,} invitations were answered ({responded_column!r}) and drawn for the follow-up "
-            f"({drawn_column!r}) as well; draw from those who did not answer only."
+            f"{wrongly:,} of the invitations were answered ({responded_column!r}) and drawn for the "
+            f"follow-up ({drawn_column!r}) as well; draw from those who did not answer only."
         )
     if uncalled := int(total["uncalled"]):
         raise DataError(
-            f"{uncalled:,} have a follow-up score ({follow_up_column!r}) without being drawn "
-            f"({drawn_column!r}); mark them as drawn, or remove the score."
+            f"{uncalled:,} of the invitations have a follow-up score ({follow_up_column!r}) without being "
+            f"drawn ({drawn_column!r}); mark them as drawn, or remove the score."
         )
     if outside := int(total["outside"]):
-        raise DataError(f"{outside:,} scores lie outside the scale; correct them, or name the scale.")
+        raise DataError(f"{outside:,} of the scores lie outside the scale; correct them, or name the scale.")
     if total["n1"] == 0:
         raise DataError("Nobody answered the first time; there is no score to repair.")
     if total["n2"] > 0 and total["reached"] == 0:

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, how_many, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, how_many, refuse_if_empty, told
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
@@ -107,11 +107,15 @@ def _complete(frame: Lazy, names: Sequence[str]) -> tuple[Lazy, int]:
     seen = collect(flagged.select(*(nw.col(each).sum() for each in totals))).iloc[0].fillna(0).astype(int)
     refuse_if_empty(int(seen["rows"]), name="contacts")
     if seen["infinite"] or seen["unexposed"] or seen["nobody"] or seen["missing"] == seen["rows"]:
+        faults = {
+            "lack a value": seen["missing"],
+            "hold an infinite one": seen["infinite"],
+            "have an exposure that is not above zero": seen["unexposed"],
+            "have no customer or no touchpoint": seen["nobody"],
+        }
         raise DataError(
-            f"Of {seen['rows']:,} contacts {seen['missing']:,} lack a value, {seen['infinite']:,} hold an "
-            f"infinite one, {seen['unexposed']:,} have an exposure that is not above zero, and "
-            f"{seen['nobody']:,} have no customer or no touchpoint; only a value may be missing, and not in "
-            "every contact. Correct the others, or leave them out."
+            f"Of {seen['rows']:,} contacts {told(faults)}; only a value may be missing, and not in every "
+            "contact. Correct the others, or leave them out."
         )
     return flagged.filter(nw.col("missing") == 0), int(seen["missing"])
 

@@ -6,7 +6,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, listed, refuse_if_empty
+from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, listed, refuse_if_empty, told
 from cxmeasure._stats.intervals import Floats
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.journeys import customer_products
@@ -41,9 +41,12 @@ def complete(answers: Any, variables: Sequence[str], customer_column: str, *, na
     counts = collect(flagged.select(*(nw.col(each).sum() for each in totals))).iloc[0].fillna(0).astype(int)
     refuse_if_empty(int(counts["rows"]), name=name)
     if counts["infinite"] or counts["nobody"]:
+        faults = {
+            "hold an infinite value": counts["infinite"],
+            f"have no {customer_column!r}": counts["nobody"],
+        }
         raise DataError(
-            f"{counts['infinite']:,} rows of {name} hold an infinite value, and in {counts['nobody']:,} "
-            f"{customer_column!r} is missing; correct them, or leave them out."
+            f"Of {counts['rows']:,} rows of {name} {told(faults)}; correct them, or leave them out."
         )
     if counts["missing"] == counts["rows"]:
         raise DataError(

@@ -5,7 +5,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from cxmeasure._frames import Kind, adopt, as_number, collect, how_many, refuse_if_empty
+from cxmeasure._frames import Kind, adopt, as_number, collect, how_many, refuse_if_empty, told
 from cxmeasure.errors import DataError
 from cxmeasure.touchpoints.reduce.products import bucketed
 
@@ -59,11 +59,12 @@ def tally_days(
     seen = counts.iloc[0].fillna(0).astype(int)
     refuse_if_empty(int(seen["rows"]), name="outcomes")
     if seen["n_missing"] == seen["rows"] or seen["bad"] or seen["nobody"]:
-        raise DataError(
-            f"Of {seen['rows']:,} outcomes {seen['n_missing']:,} are missing, {seen['bad']:,} are infinite "
-            "or have days below zero or above a century or a number below one, and "
-            f"{seen['nobody']:,} have no customer; correct them."
-        )
+        faults = {
+            "are missing": seen["n_missing"],
+            "are infinite, or have days below zero or above a century, or a number below one": seen["bad"],
+            "have no customer": seen["nobody"],
+        }
+        raise DataError(f"Of {seen['rows']:,} outcomes {told(faults)}; correct them, or leave them out.")
     kept = frame.filter(~nw.col("outcome").is_null()).with_columns(
         one=nw.lit(1),
         day=nw.col("days").floor(),
