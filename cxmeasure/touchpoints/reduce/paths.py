@@ -70,8 +70,6 @@ def tally_moves(
     frame = frame.with_columns(
         touchpoint=nw.col("touchpoint").cast(nw.String), won=nw.col("won").cast(nw.Int64), one=nw.lit(1)
     )
-    frame = frame.with_columns(won=nw.col("won").max().over("path"))
-    ended = frame.filter(~nw.col("won").is_null())
     each = frame.group_by("path").agg(nw.col("won").max(), nw.col("one").sum().alias("steps"))
     lengths = collect(each.group_by("steps", "won").agg(n=nw.len()))
     is_open = lengths["won"].isna()
@@ -79,6 +77,9 @@ def tally_moves(
         raise DataError(
             f"Every value of {converted_column!r} is missing; no path is known to have ended, won or lost."
         )
+    whole = frame.with_columns(won=nw.col("won").max().over("path")).filter(~nw.col("won").is_null())
+    # Where every path has ended, what needs no outcome is spared the sorting of all steps by path.
+    ended = whole if is_open.any() else frame
     n_customers = how_many(ended, "customer")
     paths = lengths[~is_open].astype("int64").sort_values(["steps", "won"], ignore_index=True)
     visited = ended.group_by("touchpoint", "path").agg(
@@ -88,7 +89,7 @@ def tally_moves(
         visited.group_by("touchpoint").agg(nw.col("steps").sum(), nw.col("one").sum().alias("paths"))
     )
     return Moves(
-        moves=_moves(ended, places, order, n_customers),
+        moves=_moves(whole, places, order, n_customers),
         paths=paths,
         touched=touched.sort_values("touchpoint", ignore_index=True),
         n_customers=n_customers,
