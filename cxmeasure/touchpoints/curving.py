@@ -66,8 +66,9 @@ def emotion_curve(
     -----
     The band is mean ± c · standard error, with c such that the largest deviation of all steps stays
     within in `conf_level` of the draws of customers. Later steps are of longer journeys: a curve that
-    falls may be one that only the unhappy walk to its end. Group by length to see. A step with fewer than
-    ten ratings has a mean and no band, and no say in the test.
+    falls may be one that only the unhappy walk to its end. Group by length to see. A step without
+    a rating keeps its number and adds to no mean. A step with fewer than ten ratings has a mean and no
+    band, and no say in the test.
 
     References
     ----------
@@ -100,7 +101,7 @@ def emotion_curve(
     rng = generator(rng)
     keys = [f"by_{i}" for i in range(len(groups))]
     order_columns = [order_column] if isinstance(order_column, str) else order_column
-    rated, places, n_unrated = adopt_steps(
+    rated, _, n_unrated = adopt_steps(
         steps,
         customer_column=customer_column,
         journey_column=journey_column,
@@ -108,7 +109,7 @@ def emotion_curve(
         rating_column=rating_column,
         others={key: (column, "any") for key, column in zip(keys, groups, strict=True)},
     )
-    sums, n_customers = step_sums(rated, places, keys=keys, most_steps=most_steps)
+    sums, n_customers = step_sums(rated, keys=keys, most_steps=most_steps)
     refuse_few_customers(n_customers)
     table, flat = _curves(sums, keys, n_boot, rng, conf_level)
     named = dict(zip(keys, groups, strict=True))

@@ -188,3 +188,13 @@ def test_a_step_with_few_ratings_has_no_band_and_no_say() -> None:
     alone = touchpoints.emotion_curve(steps[steps["ts"] == 1], rng=np.random.default_rng(1))
     assert alone.details["flat"][["statistic", "p_value"]].isna().all(axis=None)
     assert alone.details["flat"]["note"].iloc[0] == "fewer than two steps with 10 ratings"
+
+
+@pytest.mark.parametrize("engine", ["pandas", "polars"])
+def test_a_step_without_a_rating_keeps_its_place_in_the_journey(engine: str, tmp_path: Path) -> None:
+    steps = pd.DataFrame({"customer_id": np.repeat(np.arange(40), 3), "ts": np.tile([1, 2, 3], 40)})
+    steps = steps.assign(journey_id=steps["customer_id"], valence=np.tile([1.0, 5.0, 3.0], 40))
+    steps.loc[(steps["ts"] == 2) & (steps["journey_id"] < 15), "valence"] = np.nan
+    table = curve_of(on_engine(engine, steps, tmp_path), n_boot=100)
+    assert table[["step", "n", "estimate"]].to_numpy().tolist() == [[1, 40, 1.0], [2, 25, 5.0], [3, 40, 3.0]]
+    assert (table["n_missing"] == 15).all()

@@ -60,7 +60,7 @@ def adopt_steps(
     rating_column: str,
     others: dict[str, tuple[str, Kind]],
 ) -> tuple[Lazy, list[str], int]:
-    """Return the rated steps as a lazy frame, the names of what orders them, and how many have no rating.
+    """Return the rated steps with their number, the names of what orders them, and how many have no rating.
 
     Raises
     ------
@@ -100,6 +100,9 @@ def adopt_steps(
     if counts["no_rating"] == counts["rows"]:
         raise DataError(f"Every value of {rating_column!r} is missing; there is no rated step.")
     refuse_ties(frame, places, order_columns)
+    frame = frame.with_columns(one=nw.lit(1))
+    # Numbered before steps without a rating are left out, so that these do not move the later ones forward.
+    frame = frame.with_columns(step=nw.col("one").cum_sum().over("path", order_by=list(places)))
     return frame.filter(~nw.col("rating").is_null()), places, int(counts["no_rating"])
 
 
@@ -135,13 +138,10 @@ def journey_products(
     return customer_products(whole, columns), int(left_out.iloc[0])
 
 
-def step_sums(
-    rated: Lazy, places: Sequence[str], *, keys: Sequence[str], most_steps: int
-) -> tuple[pd.DataFrame, int]:
+def step_sums(rated: Lazy, *, keys: Sequence[str], most_steps: int) -> tuple[pd.DataFrame, int]:
     """Return ``n`` and ``total`` of each group, bucket of customers and step; and how many customers."""
     n_customers = how_many(rated, "customer")
-    numbered = bucketed(rated, [], n_customers, has_customers=True).with_columns(one=nw.lit(1))
-    numbered = numbered.with_columns(step=nw.col("one").cum_sum().over("path", order_by=list(places)))
+    numbered = bucketed(rated, [], n_customers, has_customers=True)
     within = numbered.filter(nw.col("step") <= most_steps)
     summed = within.group_by(*keys, "bucket", "step").agg(
         nw.col("one").sum().alias("n"), nw.col("rating").sum().alias("total")
