@@ -123,6 +123,8 @@ def importance(
     the combinations of answers. Log-likelihoods add up, so McFadden's R² (1 less the ratio to that without
     drivers) can be divided like R²; it is smaller than R², and .2 is much. A draw of the bootstrap takes one
     Newton step from the fit, not a fit of its own; `n_null` uses the large-sample law of a shuffled column.
+    The 95 % intervals held the shares of drivers that matter in 93 to 94 of 100 samples of 300 customers, and
+    R² in 91, because both come out a little high; moving the percentiles by the bias did not help the shares.
 
     References
     ----------

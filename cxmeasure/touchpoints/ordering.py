@@ -22,6 +22,10 @@ from cxmeasure.touchpoints.sharing import assumptions, dominance_tables, tables
 
 _MOST_DRIVERS = 10
 _MOST_LEVELS = 30
+_NARROW = (
+    "The customers are many: of 300, intervals meant to hold 95 in 100 held the shares of drivers that "
+    "matter in 93 to 94 of 100 simulated samples and McFadden's R² in 91: shares come out a little high."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ def ordered_shares(
         assumptions=(
             "A driver moves the odds of a better answer by the same factor at every level.",
             *assumptions(sample, has_draws=bool(n_boot)),
+            *([_NARROW] if n_boot else []),
         ),
         conf_level=conf_level,
         details=details,

@@ -136,3 +136,5 @@ def test_the_chart_speaks_of_deviance() -> None:
     assert "McFadden" in chart.to_json(ensure_ascii=False)
     assert "variance" not in chart.to_json()
     assert "app" in " ".join(chart.title.text)
+    assert "of 300, intervals meant to hold 95 in 100" in repr(result)
+    assert "of 300" not in repr(shares_of(answers_of(300), n_boot=0))
