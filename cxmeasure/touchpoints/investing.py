@@ -60,7 +60,9 @@ def investment_ranking(
         nothing), ``rank`` with ``rank_low`` and ``rank_high``, and ``expected_regret``, what choosing it
         loses on average against knowing all. ``details["pairs"]`` has the probability that one beats
         another; ``details["choice"]`` the best choice, the value of perfect information, and with
-        `has_score` the quadrant's choice and its regret. ``draws`` has shape (n_draws, options).
+        `has_score` the quadrant's choice and its regret. ``draws`` has shape (n_draws, options): net
+        returns in euros, a column an option, in the order of the rows of ``table``: by name, whatever the
+        order of `options`.
 
     Raises
     ------

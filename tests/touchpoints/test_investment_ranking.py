@@ -57,6 +57,19 @@ def test_two_normal_returns_have_the_closed_forms_of_decision_theory() -> None:
     assert choice["value of perfect information"] == pytest.approx(knowing_one, abs=1)
 
 
+def test_draws_stand_in_the_order_of_the_table_and_pairs_are_counted_from_them() -> None:
+    found = ranked(OPTIONS.sort_values("cost"))
+    names = found.table["term"].tolist()
+    assert names == sorted(OPTIONS["option"])
+    assert dict(zip(names, found.table["evidence"], strict=True)) == dict(
+        zip(OPTIONS["option"], OPTIONS["evidence"], strict=True)
+    )
+    for pair in found.details["pairs"].itertuples():
+        first, second = (found.draws[:, names.index(name)] for name in (pair.option, pair.other))
+        assert pair.probability_ahead == (first > second).mean()
+    np.testing.assert_allclose(found.draws.mean(axis=0), found.table["estimate"], atol=30)
+
+
 def test_slopes_of_one_model_are_drawn_together() -> None:
     names = OPTIONS["option"].tolist()
     one = np.array([0.01, 0.04, 0.02])
