@@ -9,9 +9,14 @@ import pytest
 from cxmeasure.exercises import exercises
 
 ROOT = Path(__file__).resolve().parents[2]
-# Pages that are no chapter: the front, the company without exercises, speed and trust pages of figures.
-NO_CHAPTER = {"index", "the-company", "how-fast-how-far", "can-you-trust-an-interval-here"}
-NO_CHAPTER |= {"when-one-machine-is-not-enough"}
+# Pages that are no chapter: the front, the company without exercises, and pages of figures and handing over.
+NO_CHAPTER = {
+    "index",
+    "the-company",
+    "how-fast-how-far",
+    "can-you-trust-an-interval-here",
+    "when-one-machine-is-not-enough",
+}
 CHAPTERS = [
     path
     for path in sorted((ROOT / "book").rglob("*.ipynb"))

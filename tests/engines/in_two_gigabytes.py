@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = "2GB"
 UNTIL = "2023-12-31"
-REDUCTIONS = ("assign_episodes", "occupancy", "transitions", "summarise_purchases")
+REDUCTIONS = ("occupancy", "summarise_purchases", "assign_episodes", "transitions")
 
 
 def on_duckdb(path, folder):
@@ -66,9 +66,9 @@ def measured(engine, reduction, path):
     seconds = time.perf_counter() - clock, time.process_time() - work
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     if reduction in ("assign_episodes", "summarise_purchases"):
-        number = "end - start" if reduction == "assign_episodes" else "frequency"
+        number = "date_diff('day', start, \"end\")" if reduction == "assign_episodes" else "frequency"
         rows = duckdb.sql(f"select count(*), sum({number})::varchar from '{folder / 'rows.parquet'}'")
-        total = list(map(str, rows.fetchone()))
+        total = list(map(str, rows.fetchall()[0]))
     return {"seconds": seconds[0], "cpu": seconds[1], "peak_mb": peak, "total": total}
 
 

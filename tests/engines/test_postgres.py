@@ -60,7 +60,8 @@ def test_of_lantern_the_same_numbers_and_only_a_small_table_is_fetched(
     found = call(lantern_on_server[table]).table
     fetched = server.fetched[0]
     assert postgres_server.is_alike(found, call(lantern[table]).table)
-    assert 0 < fetched < len(lantern[table]) / 4
+    # Most for removal_effects: moves of 200 groups of customers, however many customers there are.
+    assert 0 < fetched < len(lantern[table]) / 2
 
 
 def test_the_count_of_rows_fetched_is_that_of_a_plain_query(server, lantern_on_server, lantern):
