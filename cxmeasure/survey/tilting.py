@@ -20,6 +20,7 @@ from cxmeasure.survey.reduce import FEATURES, tally_answers, tally_proxy
 _METHODS = ("tilt", "proxy", "data-defect")
 _MIDDLE = 7.5
 _FURTHEST = 5.0
+_FEWEST = 2
 
 
 def sensitivity(
@@ -137,7 +138,12 @@ def sensitivity(
             by=[score_column],
             weight_column=weight_column,
         )
-        n = int((tally["n"] + tally["n_missing"]).sum())
+        n, n_answers = int((tally["n"] + tally["n_missing"]).sum()), int(tally["n"].sum())
+        if n_answers < _FEWEST:
+            raise EstimationError(
+                f"{score_column!r} is known of {n_answers} of {n:,} invitations; what is assumed of the "
+                f"silent leans on at least {_FEWEST} answers. worst_case_bounds needs fewer."
+            )
         people = None
         if cluster_column is not None:
             by = [score_column, cluster_column]

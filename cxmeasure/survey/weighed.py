@@ -116,7 +116,7 @@ def scored(
     everyone = tally[["n", "w", "w2", "wf", "wff", "w2f", "w2ff"]].sum().to_frame().T
     plain = moments(everyone.assign(centre=centre), definition.family)
     # One answer more or less: the unbiased n − 1, as survey software has it.
-    plain = replace(plain, variance=plain.variance * (n / (n - 1) if definition.family != "mean" else 1.0))
+    plain = replace(plain, variance=plain.variance * (_unbiased(n) if definition.family != "mean" else 1.0))
     if grouped is not None:
         alone, plain = plain, moments(grouped.whole, definition.family)
         plain = replace(
@@ -136,7 +136,13 @@ def scored(
         error = np.sqrt(each.variance) * definition.factor
         rows.append((term, int(n), each.estimate[0] * definition.factor, error[0], low[0], high[0]))
     columns = ["term", "n", "estimate", "std_error", "conf_low", "conf_high"]
-    return pd.DataFrame(rows, columns=columns).assign(unit=definition.unit, note="")
+    note = "" if n > 1 else "one respondent: it says nothing of its own error"
+    return pd.DataFrame(rows, columns=columns).assign(unit=definition.unit, note=note)
+
+
+def _unbiased(n: float) -> float:
+    """Return n / (n − 1), of a single respondent nothing."""
+    return n / (n - 1) if n > 1 else np.nan
 
 
 def _placed(tally: pd.DataFrame, name: str, place: pd.Series) -> Floats:
@@ -158,7 +164,7 @@ def _linearised(
         parts = g**2 * (second - 2 * fitted * cross + fitted**2 * w2)
         # Residuals of a regression on base weights need not sum to zero with the final ones: centre them.
         centre = float(g @ (first - fitted * w)) ** 2 / n
-        alone = max(float(parts.sum()) - centre, 0.0) * n / (n - 1)
+        alone = max(float(parts.sum()) - centre, 0.0) * _unbiased(n)
         return alone if grouped is None else max(alone, _between(found, fitted, mean, total, grouped))
     p, n = found.fit.propensity, float(found.cells["n"].sum())
     weight, all2, own2 = (found.cells[name].to_numpy(float) for name in ("w", "w2", "w2s"))
@@ -168,7 +174,7 @@ def _linearised(
     fitted = found.design @ np.linalg.solve(bread, lean)
     answered = g**2 * second - 2 * g * (1 - p) * fitted * cross + (1 - p) ** 2 * fitted**2 * own2
     silent = p**2 * fitted**2 * (all2 - own2)
-    alone = max(float((answered + silent).sum()), 0.0) * n / (n - 1)
+    alone = max(float((answered + silent).sum()), 0.0) * _unbiased(n)
     return alone if grouped is None else max(alone, _between(found, fitted, mean, total, grouped))
 
 

@@ -323,6 +323,7 @@ CALLS = {
     "two answers beside a proxy": by_proxy(PROXY.assign(ltr=[10, 3, np.nan, np.nan])),
     "scores beyond the scale beside a proxy": by_proxy(scale=(0, 5)),
     "a tilt beyond belief": sensitive(g1=[99]),
+    "a tilt of one answer": sensitive(pd.DataFrame({"ltr": [9.0, np.nan, np.nan]})),
     # change, control_chart, sample_size
     "the same period twice": changed(after=0),
     "a period without answers": changed(after=99),

@@ -48,7 +48,11 @@ COMPARED = [
         ("survey", "rimpy", "rake_rimpy_polars"), ("survey", "svy", "rake_svy")]),
     ("propensity and R, 1M rows", "propensity_ours", {}, [
         ("survey", "statsmodels", "propensity_statsmodels")]),
-    ("R of six cells", "six_cells_ours", {}, [("survey", "balance", "six_cells_balance")]),
+    ("propensity and R, 1M rows, Polars", "propensity_ours_polars", {}, [
+        ("survey", "statsmodels", "propensity_statsmodels")]),
+    ("R of six cells", "six_cells_ours", {}, [
+        ("survey", "balance", "six_cells_balance"),
+        ("survey", "RISQ (its published number)", "six_cells_risq")]),
     ("importance, 8 drivers", "importance_ours_matrix", {"drivers": 8}, [
         ("drivers", "pingouin", "importance_pingouin"),
         ("dominance", "dominance-analysis", "importance_dominance")]),

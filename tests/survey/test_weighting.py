@@ -232,3 +232,15 @@ def test_margins_that_no_weights_meet_are_named():
     population = {"plan": {"a": 10, "b": 90}, "shop": {"x": 10, "y": 90}}
     with pytest.raises(EstimationError, match=r"Raking does not converge: '(plan|shop)' = "):
         survey.nonresponse_weights(answers, **BOTH, population=population)
+
+
+@pytest.mark.parametrize("method", ["rake", "post-stratify"])
+def test_one_respondent_has_a_weighted_score_and_no_standard_error(method):
+    sent = pd.DataFrame({"plan": ["a", "a", "a"], "ltr": [9.0, np.nan, np.nan], "back": [True, False, False]})
+    table = survey.nonresponse_weights(
+        sent, covariate_columns=["plan"], method=method, responded_column="back", score_column="ltr"
+    ).summary.table.set_index("term")
+    assert table.loc["weighted", "estimate"] == 100
+    assert table.loc[["unweighted", "weighted"], "std_error"].isna().all()
+    assert table.loc["weighted", "conf_low"] < 0
+    assert "one respondent" in table.loc["weighted", "note"]
