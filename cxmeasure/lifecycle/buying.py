@@ -1,5 +1,6 @@
 """Who is still a customer where nobody gives notice? Purchase histories, and the BG/NBD model."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -181,16 +182,33 @@ def probability_alive(
     return Scores(rows=with_probability(customers, (r, alpha, a, b), **columns), summary=summary)
 
 
-def log_likelihood(log_parameters: Floats, x: Floats, last: Floats, age: Floats) -> Floats:
-    """Return each history's log-likelihood at the logs of r, α, a and b (Fader et al. 2005, eq. 6)."""
+def log_likelihood(log_parameters: Floats, x: Floats, last: Floats, age: Floats) -> tuple[Floats, Floats]:
+    """Return each history's log-likelihood at the logs of r, α, a and b (Fader et al. 2005, eq. 6).
+
+    Beside it its slopes in them, shape (4, histories).
+    """
     r, alpha, a, b = np.exp(log_parameters)
-    shared = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha)
-    shared = shared + special.betaln(a, b + x) - special.betaln(a, b)
+    psi, bought = special.psi, x > 0
+    value = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha)
+    value = value + special.betaln(a, b + x) - special.betaln(a, b)
     # B(a, b + x) weighs those alive, B(a + 1, b + x − 1) = B(a, b + x)·a/(b + x − 1) those who left.
+    chances = np.where(bought, b + x - 1, 1.0)
     alive = -(r + x) * np.log(alpha + age)
-    with np.errstate(divide="ignore"):
-        gone = np.where(x > 0, np.log(a / np.maximum(b + x - 1, 1e-300)), -np.inf)
-    return np.asarray(shared + np.logaddexp(alive, gone - (r + x) * np.log(alpha + last)))
+    gone = np.where(bought, np.log(a / chances) - (r + x) * np.log(alpha + last), -np.inf)
+    either = np.logaddexp(alive, gone)
+    share = np.exp(gone - either)
+    both = psi(a + b) - psi(a + b + x)
+    slopes = (
+        psi(r + x)
+        - psi(r)
+        + np.log(alpha)
+        - (1 - share) * np.log(alpha + age)
+        - share * np.log(alpha + last),
+        r / alpha - (r + x) * ((1 - share) / (alpha + age) + share / (alpha + last)),
+        both + share / a,
+        both + psi(b + x) - psi(b) - share / chances,
+    )
+    return np.asarray(value + either), np.stack(slopes) * np.exp(log_parameters)[:, None]
 
 
 def _fit(x: Floats, last: Floats, age: Floats, n: Floats) -> tuple[Floats, Floats, float]:
@@ -199,32 +217,27 @@ def _fit(x: Floats, last: Floats, age: Floats, n: Floats) -> tuple[Floats, Float
 
     # Time in units of its mean keeps α near one.
     scale = float(np.average(age, weights=n)) or 1.0
+    weight = n / n.sum()
 
-    def minus(parameters: Floats) -> float:
-        return -float(n @ log_likelihood(parameters, x, last / scale, age / scale)) / float(n.sum())
+    def minus(parameters: Floats) -> tuple[float, Floats]:
+        value, slopes = log_likelihood(parameters, x, last / scale, age / scale)
+        return -float(weight @ value), -(slopes @ weight)
 
-    options: Any = {"maxiter": 4000, "fatol": 1e-12, "xatol": 1e-7}
-    simplex = minimize(minus, np.zeros(4), method="Nelder-Mead", options=options)
-    best = simplex.x
-    hessian = _hessian(minus, best) * n.sum()
-    if not simplex.success or np.abs(best).max() > 12 or np.linalg.eigvalsh(hessian)[0] <= 0:
+    found = minimize(minus, np.zeros(4), jac=True, method="BFGS", options={"gtol": 1e-8, "maxiter": 500})
+    best = np.asarray(found.x)
+    hessian = _hessian(lambda at: minus(at)[1], best) * n.sum()
+    is_top = np.abs(minus(best)[1]).max() < 1e-6 and np.abs(best).max() <= 12
+    if not is_top or np.linalg.eigvalsh(hessian)[0] <= 0:
         raise EstimationError(
             "The likelihood of the purchase histories has no highest point: customers look all alike, or "
             "nobody leaves. Take more customers or a longer time."
         )
     shift = np.array([0.0, np.log(scale), 0.0, 0.0])
-    level = float(n @ log_likelihood(best + shift, x, last, age))
+    level = float(n @ log_likelihood(best + shift, x, last, age)[0])
     return best + shift, np.linalg.inv(hessian), level
 
 
-def _hessian(function: Any, at: Floats) -> Floats:
-    step, size = 1e-3, len(at)
-    moves = np.eye(size) * step
-    rows = [
-        [
-            function(at + i + j) - function(at + i - j) - function(at - i + j) + function(at - i - j)
-            for j in moves
-        ]
-        for i in moves
-    ]
-    return np.array(rows) / (4 * step**2)
+def _hessian(slopes: Callable[[Floats], Floats], at: Floats) -> Floats:
+    step = 1e-4
+    rows = [(slopes(at + move) - slopes(at - move)) / (2 * step) for move in np.eye(len(at)) * step]
+    return (np.array(rows) + np.array(rows).T) / 2

@@ -60,8 +60,16 @@ def test_second_computation_the_likelihood_as_an_integral_over_customers(
         return float((stays + left) * weight)
 
     slowly = integrate.dblquad(one, 0, 12, 0, 1, epsabs=1e-11)[0]
-    found = log_likelihood(np.log([r, alpha, a, b]), np.array([x]), np.array([last]), np.array([age]))
+    found, _ = log_likelihood(np.log([r, alpha, a, b]), np.array([x]), np.array([last]), np.array([age]))
     assert found[0] == pytest.approx(np.log(slowly), abs=1e-4)
+
+
+def test_slopes_of_the_likelihood_are_those_of_small_steps() -> None:
+    at, step = np.array([0.1, 0.5, -0.2, 0.6]), 1e-6
+    x, last, age = np.array([0.0, 1, 7]), np.array([0.0, 3, 20]), np.array([10.0, 9, 39])
+    for move, slope in zip(np.eye(4) * step, log_likelihood(at, x, last, age)[1], strict=True):
+        up, down = (log_likelihood(at + sign * move, x, last, age)[0] for sign in (1, -1))
+        assert (up - down) / (2 * step) == pytest.approx(slope, abs=1e-7)
 
 
 def test_known_parameters_are_found_in_their_intervals() -> None:
