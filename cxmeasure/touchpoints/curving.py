@@ -70,7 +70,7 @@ def emotion_curve(
     a rating keeps its number and adds to no mean. A step with fewer than ten ratings has a mean and no
     band, and no say in the test.
 
-    With few customers the band is too narrow: of 15 it held all of five steps in .86 of 351 simulated samples,
+    With few customers the band is too narrow: of 15 it held all five steps in .86 of 351 simulated samples,
     and the test called a flat curve not flat in .12; of 200 the band held in .92 of 118.
 
     References
