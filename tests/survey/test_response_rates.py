@@ -99,7 +99,7 @@ ROWS = pd.DataFrame({"disposition": ["I", "R"], "w": [1.0, 1.0], "plan": ["a", "
         (ROWS.assign(disposition=["I", "done"]), {}, DataError, "'done', which the mapping does not name"),
         (ROWS, {"mapping": {"I": "I", "R": "refused"}}, ArgumentError, "mapping leads to 'refused'"),
         (ROWS, {"mapping": ["I"]}, ArgumentError, "is no mapping"),
-        (ROWS.assign(disposition=[1, 2]), {}, TableError, "must hold text; it holds Int64"),
+        (ROWS.assign(disposition=[1, 2]), {}, TableError, "must hold text; it holds whole numbers"),
         (ROWS.assign(w=[-1, 1]), {"weight_column": "w"}, DataError, "negative, infinite or missing"),
         (ROWS.assign(w=0.0), {"weight_column": "w"}, DataError, "All weights in 'w' are zero"),
         (ROWS.rename(columns={"plan": "term"}), {"by": ["term"]}, ArgumentError, "column 'term' of its own"),
