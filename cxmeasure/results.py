@@ -76,8 +76,8 @@ class Estimates:
 
         A row is left out of `table`, `details` and `draws` where `n`, or another count ``n_…`` that it
         gives, is above zero and below `min_cell`; the charts draw what is left. How many are left out
-        stands among the assumptions. Where the total of all groups is published too, one group left out
-        alone can be computed from it: choose `min_cell` so that two are.
+        stands among the assumptions. Where a total is published too, or the other shares of one whole, a cell
+        left out alone can be computed from them: choose `min_cell` so that two are.
 
         Parameters
         ----------
