@@ -76,9 +76,9 @@ def with_snapshot_of(frame: Lazy, time: str, into: str, every: str | Sequence[in
     """Add 0:00 of the first snapshot on or after a timestamp; `with_snapshot` gives its number."""
     at = nw.col(time).dt
     if every == "month":
-        return frame.with_columns(days_later(at.truncate("1mo").dt.offset_by("1mo"), -1).alias(into))
+        return frame.with_columns(days_later(begun(at, "1mo").dt.offset_by("1mo"), -1).alias(into))
     if every == "day":
-        return frame.with_columns(at.truncate("1d").alias(into))
+        return frame.with_columns(begun(at, "1d").alias(into))
     day = f"{into}_day_number"
     return with_date(with_snapshot(with_day(frame, time, day), day, day, every), day, into).drop(day)
 
@@ -86,7 +86,7 @@ def with_snapshot_of(frame: Lazy, time: str, into: str, every: str | Sequence[in
 def with_period(frame: Lazy, time: str, into: str, every: str | Sequence[int]) -> Lazy:
     """Add what tells the first snapshot on or after a timestamp with least work; `snapshot_days` reads it."""
     if every in ("month", "day"):
-        return frame.with_columns(nw.col(time).dt.truncate("1mo" if every == "month" else "1d").alias(into))
+        return frame.with_columns(begun(nw.col(time), "1mo" if every == "month" else "1d").alias(into))
     return with_snapshot(with_day(frame, time, into), into, into, every)
 
 
@@ -105,6 +105,11 @@ def days_of(times: "pd.Series[Any]") -> "pd.Series[Any]":
 def days_later(time: nw.Expr, days: int) -> nw.Expr:
     """Return a timestamp as many whole days later."""
     return time.dt.offset_by(f"{days}d")
+
+
+def begun(time: nw.Expr, unit: str) -> nw.Expr:
+    """Return 0:00 of the day or month of a timestamp; cast, for Spark's truncation puts it into a zone."""
+    return time.dt.truncate(unit).cast(nw.Datetime("us"))
 
 
 def midnight(day: date) -> nw.Expr:

@@ -14,7 +14,7 @@ import pandas as pd
 from cxmeasure._arguments import closest
 from cxmeasure._frames import Lazy, adopt, as_number, collect, how_many, listed, refuse_if_empty
 from cxmeasure.errors import DataError, TableError
-from cxmeasure.lifecycle.reduce.calendar import day_number, with_snapshot_of
+from cxmeasure.lifecycle.reduce.calendar import begun, day_number, with_snapshot_of
 from cxmeasure.lifecycle.reduce.plan import Log, episodes_of, needs
 from cxmeasure.lifecycle.reduce.rules import END, Rules
 
@@ -171,7 +171,7 @@ def _by_snapshot(frame: Lazy, log: Log) -> Lazy:
     # A month is told by its first day until few rows are left.
     is_month = log.every == "month"
     frame = (
-        frame.with_columns(snapshot=nw.col("at").dt.truncate("1mo"))
+        frame.with_columns(snapshot=begun(nw.col("at"), "1mo"))
         if is_month
         else with_snapshot_of(frame, "at", "snapshot", log.every)
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from cxmeasure._frames import Kind, Lazy, adopt, as_number, collect, opened, refuse_if_empty
 from cxmeasure.errors import DataError
 from cxmeasure.lifecycle.reduce.calendar import (
+    begun,
     day_number,
     days_of,
     midnight,
@@ -84,7 +85,7 @@ def tally_spells(episodes: Any, spells: Spells) -> tuple[pd.DataFrame, int]:
 def _in_days(frame: Lazy, names: Sequence[str]) -> Lazy:
     """Add ``from`` and ``to`` at 0:00 of their days; of what has no end a far one."""
     whole = {"from": "start", "to": "end"} | ({"until_day": "until"} if "until" in names else {})
-    at = {into: nw.col(name).cast(nw.Datetime("us")).dt.truncate("1d") for into, name in whole.items()}
+    at = {into: begun(nw.col(name).cast(nw.Datetime("us")), "1d") for into, name in whole.items()}
     return frame.with_columns(**at).with_columns(nw.col("to").fill_null(midnight(_FAR)))
 
 
