@@ -74,7 +74,7 @@ def with_snapshot(frame: Lazy, column: str, into: str, every: str | Sequence[int
 
 def with_snapshot_of(frame: Lazy, time: str, into: str, every: str | Sequence[int]) -> Lazy:
     """Add 0:00 of the first snapshot on or after a timestamp; `with_snapshot` gives its number."""
-    at = nw.col(time).dt
+    at = nw.col(time)
     if every == "month":
         return frame.with_columns(days_later(begun(at, "1mo").dt.offset_by("1mo"), -1).alias(into))
     if every == "day":
