@@ -174,7 +174,13 @@ def _lifted(frame: Lazy | nw.DataFrame[Any], columns: Sequence[str]) -> Lazy:
         return frame
     if frame.implementation.is_polars():
         return frame.lazy()
-    return _liftable(frame.select(*dict.fromkeys(columns))).lazy(_EMBEDDED)
+    import duckdb
+
+    plain = _liftable(frame.select(*dict.fromkeys(columns)))
+    try:
+        return plain.lazy(_EMBEDDED)
+    except duckdb.Error:  # It cannot scan a pandas frame that was turned around, as by `.iloc[::-1]`.
+        return plain.clone().lazy(_EMBEDDED)
 
 
 def _scanned(path: str, name: str) -> Lazy:

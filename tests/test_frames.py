@@ -167,3 +167,25 @@ def test_spark_gives_the_same_numbers():
     )
     table = survey.metric(session.createDataFrame(ROWS[["ltr"]])).table
     assert table["n"].tolist() == [3]
+
+
+def test_a_pandas_frame_that_was_turned_around_is_the_same_table():
+    columns = {
+        "whole": pd.array([1, 2, None, 4], dtype="Int64"),
+        "score": [10.0, 3.0, np.nan, 8.0],
+        "at": pd.date_range("2024-01-01", periods=4),
+        "kind": pd.Categorical(list("abca")),
+    }
+    table = pd.DataFrame(columns)
+    kinds = {
+        "w": ("whole", "number"),
+        "s": ("score", "number"),
+        "t": ("at", "time"),
+        "k": ("kind", "category"),
+    }
+    shown = [
+        collect(adopt(rows, kinds, name="rows").sort("at"))
+        for rows in (table, table.iloc[::-1], table.sample(frac=1, random_state=1))
+    ]
+    for other in shown[1:]:
+        pd.testing.assert_frame_equal(shown[0], other)
