@@ -184,7 +184,7 @@ def test_a_pandas_frame_that_was_turned_around_is_the_same_table():
         "k": ("kind", "category"),
     }
     shown = [
-        collect(adopt(rows, kinds, name="rows").sort("at"))
+        collect(adopt(rows, kinds, name="rows").sort("t"))
         for rows in (table, table.iloc[::-1], table.sample(frac=1, random_state=1))
     ]
     for other in shown[1:]:
