@@ -224,6 +224,13 @@ def importance_pingouin(job):
 
 
 def importance_dominance(job):
+    import numpy as np
+
+    # It was written for an older numpy, and draws in a notebook that is not there.
+    np.bool8 = np.bool_
+    import bokeh.io
+
+    bokeh.io.output_notebook = lambda: None
     from dominance_analysis import Dominance
 
     _, rows = _drivers(job)
@@ -303,15 +310,38 @@ def removal_mam(job):
             channels_colname="channel", journey_with_conv_colname="conversion",
             datetime_colname="at", user_id_colname="user",
         )  # fmt: skip
-        return str(model.run_markov().to_dict())[:300]
+        found = model.run_markov().to_dict()
+        effects = dict(zip(found["channels"], found["attribution"], strict=True))
+        # It says what part of the successes is whose, so the exact effects are set to the same sum.
+        exact = [effect / sum(_exact()) * sum(effects.values()) for effect in _exact()]
+        far = max(abs(effects[name] - due) for name, due in zip("abc", exact, strict=True))
+        return float(far / sum(effects.values()))
 
     return distance
 
 
 def removal_channelattribution(job):
-    import ChannelAttribution  # noqa: F401
+    import types
 
-    return lambda: None
+    import pandas as pd
+
+    # It imports a drawing library that this comparison does not draw with.
+    for name in ("matplotlib", "matplotlib.pyplot"):
+        sys.modules[name] = types.ModuleType(name)
+    import ChannelAttribution
+
+    # It wants paths already counted, which ours does itself.
+    rows = [{"path": " > ".join(steps), "won": 100 * won, "lost": 100 * lost} for steps, won, lost in _PATHS]
+    counted = pd.DataFrame(rows)
+
+    def distance():
+        found = ChannelAttribution.markov_model(
+            counted, "path", "won", var_null="lost", order=1, out_more=True
+        )
+        effects = found["removal_effects"].set_index("channel_name")["removal_effect"]
+        return float(max(abs(effects[name] - exact) for name, exact in zip("abc", _exact(), strict=True)))
+
+    return distance
 
 
 def transitions_ours(job):
