@@ -215,3 +215,10 @@ def test_every_page_of_the_contents_exists(site):
     ]
     assert [name for name in names if not (site / f"{name}.html").exists()] == []
     assert (site / "index.html").exists()
+
+
+def test_code_that_a_page_is_about_is_not_folded(site):
+    page = (site / "book/when-one-machine-is-not-enough.html").read_text("utf-8")
+    calls = page.split('class="cell tag_show-input')[1:]
+    assert len(calls) >= 5
+    assert all('<details class="cx-code' not in call.split('class="highlight')[0] for call in calls)

@@ -44,8 +44,10 @@ def _fold(node: nodes.Element, line: list[nodes.Node], body: list[nodes.Node], c
 
 
 def fold_code(doctree: nodes.document) -> None:
-    """Put the code of every cell behind one line."""
+    """Put the code of every cell behind one line, but where it is what the page shows."""
     for cell in list(doctree.findall(nodes.container)):
+        if "tag_show-input" in cell.parent.get("classes", []):
+            continue
         if "cell_input" in cell["classes"] and not isinstance(cell.parent, details):
             inner = cell.deepcopy()
             inner["ids"] = []
