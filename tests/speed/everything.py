@@ -35,7 +35,7 @@ OF_CUSTOMERS = ("products", "responses")
 BESIDE = 10_000_000
 PANDAS_MOST = 10_000_000
 TIMES = 3
-PATIENCE = 180
+PATIENCE = 120
 LATE = f"not done after {PATIENCE} s"
 
 # What is compared: the question, the call of ours, then the peers': environment, distribution, call, choices.
