@@ -146,6 +146,7 @@ def scores(
     where levels went with the number of answers (a correlation of .6). Levels that stay as they are have
     their own rate: the sample company's best touchpoint is among those with the fewest answers, is drawn to
     the rest, and .93 of the intervals of all touchpoints hold (.89 with 500 answers in place of 2,000).
+    For an NPS with 12 answers, most of them promoters, .89 held (231 simulated samples).
 
     References
     ----------
