@@ -29,7 +29,7 @@ FLAGS = [
     "--disable-sync",
 ]
 AXE_RULES = {"resultTypes": ["violations"], "iframes": False, "preload": False}
-COLOURS = {"runOnly": {"type": "tag", "values": ["cat.color"]}}
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
 
 def build(folder: Path) -> Path:

@@ -64,7 +64,8 @@
   }
   // What scrolls must be reachable by keyboard; what does not scroll need not be a stop.
   const settle = (blocks) => {
-    const scrolls = blocks.map((block) => block.scrollWidth > block.clientWidth);
+    const scrolls = blocks.map((block) =>
+      block.scrollWidth > block.clientWidth || block.scrollHeight > block.clientHeight);
     blocks.forEach((block, place) => {
       if (scrolls[place]) block.tabIndex = 0;
       else block.removeAttribute("tabindex");
