@@ -111,15 +111,7 @@ def unchanged(call: Call, *tables: Any) -> None:
         assert same(expected, found), f"{expected[1]}\n{found}"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason="draws customers by their place in the table"))
-        if name == "segment_stability"
-        else name
-        for name in CALLS
-    ],
-)
+@pytest.mark.parametrize("name", CALLS)
 def test_order_layout_unseen_categories_and_other_columns_change_nothing(name: str, tmp_path: Path) -> None:
     call = CALLS[name]
     rows = call.rows.sample(frac=1, random_state=3)

@@ -12,7 +12,7 @@ _LARGEST = 1e100
 
 
 def labelled_customers(customers: Any, columns: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
-    """Return a frame a role, under the user's names; rows in the order of the table.
+    """Return a frame a role, under the user's names; rows sorted, whatever their order was.
 
     Parameters
     ----------
@@ -47,6 +47,7 @@ def labelled_customers(customers: Any, columns: Mapping[str, Sequence[str]]) -> 
     for name in asked:
         if _is_number(rows[name]) and (rows[name].astype(float).abs() > _LARGEST).any():
             raise DataError(f"{name!r} holds values that are infinite or beyond ±{_LARGEST:g}; correct them.")
+    rows = rows.sort_values(asked, ignore_index=True)
     return {role: rows[list(names)] for role, names in columns.items()}
 
 
