@@ -3,7 +3,7 @@
 import pytest
 
 from . import ENGINES, on_engine
-from .reductions import REDUCTIONS, differences, made, plain
+from .reductions import REDUCTIONS, differences, plain
 
 # Ibis itself still calls old functions when it hands a result over.
 pytestmark = [
@@ -11,11 +11,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning:ibis"),
     pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return made()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 
 from . import postgres_server
-from .reductions import REDUCTIONS, differences, made, plain
+from .reductions import REDUCTIONS, differences, plain
 
 LACKING = postgres_server.missing()
 CALLS = postgres_server.lantern_calls()
@@ -22,11 +22,6 @@ def server():
     with postgres_server.Server() as server:
         server.connect()
         yield server
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return made()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 
 from . import spark_cluster
-from .reductions import REDUCTIONS, differences, made, plain
+from .reductions import REDUCTIONS, differences, plain
 
 LACKING = spark_cluster.missing()
 pytestmark = [
@@ -13,11 +13,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return made()
 
 
 @pytest.fixture(scope="module")
