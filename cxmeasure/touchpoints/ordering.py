@@ -23,9 +23,9 @@ from cxmeasure.touchpoints.sharing import assumptions, dominance_tables, tables
 _MOST_DRIVERS = 10
 _MOST_LEVELS = 30
 _NARROW = (
-    "In simulated samples of 300, intervals meant to hold 95 in 100 held the shares of drivers that matter in "
-    "93 to 94 of 100 and McFadden's R² in 91: shares come out a little high, and more customers were not shown "
-    "to help."
+    "In simulated samples of 300, intervals meant to hold 95 in 100 held the shares of drivers that matter "
+    "in 93 to 94 and McFadden's R² in 91: shares come out a little high, and more "
+    "customers were not shown to help."
 )
 
 
